@@ -1,0 +1,3 @@
+"""Packets of sound to durable segments of speech: timeline, resampling, VAD, segmenting, spool."""
+
+from __future__ import annotations

@@ -1,0 +1,114 @@
+"""Checks an address that came from outside before anything connects to it.
+
+Zoom's webhook and handshakes hand us URLs. Whoever can forge one must not be able to point us
+at the inside of somebody's network, nor make us talk in the clear.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from pipeline.base.errors import OutsideError
+
+Resolver = Callable[[str, int], Iterable[str]]
+"""Host and port to the addresses they resolve to (blocking)."""
+
+
+class ForbiddenUrl(OutsideError):
+    """The URL is outside what this installation may connect to."""
+
+    source = "zoom"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, kind="forbidden_url", retryable=False)
+
+
+def resolve(host: str, port: int) -> Iterable[str]:
+    """All addresses of a host by the machine's resolver."""
+    return [str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+
+
+@dataclass(frozen=True)
+class UrlGuard:
+    """Which websocket URLs may be opened.
+
+    ``domains``: a host must equal one of them or end in ``.`` + one. ``allow_loopback`` opens
+    plain ``ws://`` and ``wss://`` to loopback on any port, for the emulator and tests; it opens
+    nothing else.
+    """
+
+    domains: tuple[str, ...] = ("zoom.us",)
+    allow_loopback: bool = False
+
+    def check(self, url: str) -> None:
+        """Check what the text alone tells.
+
+        Raises ForbiddenUrl, naming the rule that was broken.
+        """
+        host, _ = self._host(url)
+        if self._is_loopback_name(host):
+            return
+        if urlsplit(url).scheme != "wss":
+            raise ForbiddenUrl(f"{_shown(url)}: only wss:// is allowed")
+        if urlsplit(url).port not in (None, 443):
+            raise ForbiddenUrl(f"{_shown(url)}: only port 443 is allowed")
+        if not any(host == domain or host.endswith("." + domain) for domain in self.domains):
+            raise ForbiddenUrl(
+                f"{_shown(url)}: host is not under {', '.join(self.domains)}"
+                " (setting rtms.allowed_domains)"
+            )
+
+    def addresses(self, url: str, resolver: Resolver = resolve) -> list[str]:
+        """Check and resolve; connect to one of these addresses, never to a second look-up.
+
+        Raises ForbiddenUrl when any address is private, loopback, link-local or reserved, and
+        OutsideError (retryable) when the name does not resolve.
+        """
+        self.check(url)
+        host, port = self._host(url)
+        try:
+            found = list(dict.fromkeys(resolver(host, port)))
+        except OSError as error:
+            raise OutsideError(
+                f"{_shown(url)}: host does not resolve ({error})", kind="dns", retryable=True
+            ) from error
+        loopback_expected = self._is_loopback_name(host)
+        for address in found:
+            ip = ipaddress.ip_address(address.split("%")[0])
+            if loopback_expected and ip.is_loopback:
+                continue
+            if not ip.is_global or ip.is_multicast:
+                raise ForbiddenUrl(f"{_shown(url)}: resolves to {address}, which is not public")
+        return found
+
+    def _host(self, url: str) -> tuple[str, int]:
+        try:
+            parts = urlsplit(url)
+            port = parts.port or (443 if parts.scheme == "wss" else 80)
+            host = (parts.hostname or "").encode("idna").decode("ascii").lower().rstrip(".")
+        except (ValueError, UnicodeError) as error:
+            raise ForbiddenUrl(f"{_shown(url)}: not a URL ({error})") from error
+        if parts.scheme not in ("ws", "wss") or not host:
+            raise ForbiddenUrl(f"{_shown(url)}: not a websocket URL")
+        if parts.username is not None or parts.password is not None:
+            raise ForbiddenUrl(f"{_shown(url)}: user name or password in a URL is not allowed")
+        return host, port
+
+    def _is_loopback_name(self, host: str) -> bool:
+        if not self.allow_loopback:
+            return False
+        if host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(host).is_loopback
+        except ValueError:
+            return False
+
+
+def _shown(url: str) -> str:
+    """The URL without query (tokens live there), cut to a line's length."""
+    return repr(url.split("?", maxsplit=1)[0][:120])

@@ -1,0 +1,202 @@
+"""`rtms-notes demo` and `replay`: a fake Zoom in a process of its own, the service in this one."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from pipeline.base import log
+from pipeline.base.errors import OutsideError
+from pipeline.base.secret import Secret
+from pipeline.cli.reading import render, write_private
+from pipeline.cli.screen import Screen
+from pipeline.cli.serve import event_loop
+from pipeline.config import Settings, load
+from pipeline.export.formats import FORMATS, file_name
+from pipeline.model.state import MeetingState
+from pipeline.service import Service
+from pipeline.tapes.bundled import BUNDLED
+from pipeline.tapes.reader import TapeReader
+
+
+def run(
+    *,
+    speed: float,
+    stt: str | None,
+    port: int,
+    page: bool,
+    out: Path,
+    stay: bool,
+    config: Path | None,
+) -> None:
+    """Play the bundled meeting and print its notes and where the markdown is."""
+    settings = _settings(BUNDLED, config=config, stt=stt, home=out, port=port)
+    log.set_up(level="error")
+    state = _play(settings, BUNDLED, speed=speed, page=page, stay=stay)
+    markdown = FORMATS["md"].render(state)
+    path = out / file_name(state, "md")
+    write_private(path, markdown)
+    console = Console()
+    console.rule()
+    render(_notes_only(markdown))
+    console.rule()
+    for line in (
+        f"markdown  {path}",
+        f"again     rtms-notes show {state.meeting[:4]} --home {out}",
+    ):
+        console.print(Text(line, style="bold"), soft_wrap=True)
+
+
+def replay(
+    *, tape: Path, speed: float, stt: str | None, json: bool, home: Path | None, config: Path | None
+) -> None:
+    """Play any tape into the person's own store."""
+    settings = _settings(tape, config=config, stt=stt, home=home, port=0)
+    log.set_up(level=settings.general.log_level, json=settings.general.log_json)
+    state = _play(settings, tape, speed=speed, page=False, stay=False, quiet=json)
+    if json:
+        sys.stdout.write(FORMATS["json"].render(state) + "\n")
+    else:
+        render(_notes_only(FORMATS["md"].render(state)))
+        typer.echo(f"kept as {state.meeting} in {settings.home}")
+
+
+def _settings(
+    tape: Path, *, config: Path | None, stt: str | None, home: Path | None, port: int
+) -> Settings:
+    """The person's settings, with made-up credentials and loopback allowed. Dates are resolved in
+    the zone the tape was recorded in, unless the person chose one. Raises TapeError, NotFound."""
+    with TapeReader.open(tape) as reader:
+        zone = reader.header.zone
+    return load(
+        file=config,
+        flags={
+            "general.zone": None if load(file=config).settings.general.zone else zone,
+            "general.stt": stt,
+            "general.home": str(home) if home else None,
+            "general.port": port,
+            "general.webhook_port": 0,
+            "rtms.allow_loopback": True,
+            "zoom.client_id": "fake-zoom",
+            "zoom.client_secret": Secret(secrets.token_hex(16)),
+            "zoom.secret_token": Secret(secrets.token_hex(16)),
+        },
+    ).settings
+
+
+def _play(
+    settings: Settings, tape: Path, *, speed: float, page: bool, stay: bool, quiet: bool = False
+) -> MeetingState:
+    console = Console(stderr=True) if quiet else Console()
+    box: list[MeetingState] = []
+
+    async def main() -> None:
+        box.append(await _watch(settings, tape, console, speed=speed, page=page, stay=stay))
+
+    event_loop(main())
+    return box[0]
+
+
+async def _watch(
+    settings: Settings, tape: Path, console: Console, *, speed: float, page: bool, stay: bool
+) -> MeetingState:
+    async with Service.open(settings, speed=speed, page=page) as service:
+        async with _fake_zoom(settings, tape, service.webhook_url, speed) as fake:
+            began = asyncio.ensure_future(service.first_meeting())
+            ended = asyncio.ensure_future(fake.wait())
+            done, _ = await asyncio.wait({began, ended}, return_when=asyncio.FIRST_COMPLETED)
+            if began not in done:
+                began.cancel()
+                raise OutsideError(f"the fake Zoom ended before the meeting began: {fake.fault()}")
+            ended.cancel()
+            meeting = began.result()
+            url = f"{service.page_url}m/{meeting}" if page else None
+            if url:
+                console.print(Text(f"live page  {url}", style="bold"), soft_wrap=True)
+            with Screen(console, url) as screen:
+                drawing = asyncio.ensure_future(_draw(service, meeting, screen))
+                try:
+                    async for event in service.reader.follow(meeting, 0):
+                        screen.take(event)
+                        if event.kind == "meeting_finished":
+                            break
+                finally:
+                    drawing.cancel()
+        if stay and page:
+            console.print(Text(f"the page stays at {url} until Ctrl-C", style="bold"))
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+        return service.reader.state(meeting)
+
+
+async def _draw(service: Service, meeting: str, screen: Screen) -> None:
+    """Keep clock and speaker fresh between events."""
+    while True:
+        live = service.live(meeting)
+        if live is not None:
+            screen.speaker, screen.clock_ms = live.speaker, live.now_ms
+        screen.draw()
+        await asyncio.sleep(0.125)
+
+
+class FakeZoomProcess:
+    """`rtms-notes emulate` as a child process that says when it listens."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self._said = b""
+
+    async def wait(self) -> None:
+        """Until it has ended; what it wrote to stderr is kept for ``fault``."""
+        assert self._process.stderr is not None
+        self._said = await self._process.stderr.read()
+        await self._process.wait()
+
+    def fault(self) -> str:
+        """The last line it wrote to stderr."""
+        lines = self._said.decode(errors="replace").strip().splitlines()
+        return lines[-1] if lines else f"exit status {self._process.returncode}"
+
+
+@contextlib.asynccontextmanager
+async def _fake_zoom(
+    settings: Settings, tape: Path, webhook: str, speed: float
+) -> AsyncIterator[FakeZoomProcess]:
+    zoom = settings.zoom
+    arguments: dict[str, Any] = {
+        "--client-id": zoom.client_id,
+        "--client-secret": zoom.client_secret.reveal(),
+        "--secret-token": zoom.secret_token.reveal(),
+        "--meeting-uuid": secrets.token_hex(12),  # each play is a meeting of its own
+        "--stream-id": secrets.token_hex(16),
+        "--webhook": webhook,
+        "--speed": speed,
+    }
+    command = [sys.executable, "-m", "pipeline.cli", "emulate", str(tape), "--json", "--port", "0"]
+    for name, value in arguments.items():
+        command += [name, str(value)]
+    process = await asyncio.create_subprocess_exec(
+        *command, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
+    )
+    try:
+        yield FakeZoomProcess(process)
+    finally:
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
+            await process.wait()
+
+
+def _notes_only(markdown: str) -> str:
+    """The markdown without front matter and transcript, for the terminal."""
+    body = markdown.split("\n---\n", 1)[-1]
+    return body.split("\n## Transcript", 1)[0]

@@ -1,0 +1,181 @@
+"""Commands that read the store: meetings, show, search, export, config; and its upkeep."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.markdown import Markdown
+from rich.progress import Progress
+from rich.table import Table
+from rich.text import Text
+
+from pipeline.base.errors import BadInput, NotFound, StorageError
+from pipeline.config import load, rows
+from pipeline.export.formats import FORMATS
+from pipeline.model.notes import KINDS
+from pipeline.model.view import MeetingView
+from pipeline.store import rebuild as rebuilding
+from pipeline.store import verify as verifying
+from pipeline.store.reader import Reader
+
+
+def _reader(home: Path | None) -> Reader:
+    return Reader.open(home or load().settings.home)
+
+
+def _print_json(value: object) -> None:
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
+
+
+def _when(view: MeetingView) -> str:
+    at = datetime.fromtimestamp(view.started_ms / 1000, ZoneInfo(view.zone))
+    return at.strftime("%Y-%m-%d %H:%M")
+
+
+def meetings(*, json: bool, home: Path | None) -> None:
+    """Print the list of meetings."""
+    found = _reader(home).meetings()
+    if json:
+        _print_json(found)
+        return
+    if not found:
+        typer.echo("no meetings yet; try `rtms-notes demo`, or `rtms-notes serve` for real ones")
+        return
+    table = Table("id", "started", "state", "title", box=None)
+    for view in found:
+        table.add_row(view.id, _when(view), view.state, Text(view.title or "(untitled)"))
+    Console().print(table)
+
+
+def show(*, meeting: str, transcript: bool, json: bool, home: Path | None) -> None:
+    """Print a meeting's notes, and its transcript when asked for."""
+    reader = _reader(home)
+    state = reader.state(reader.resolve(meeting))
+    if json:
+        sys.stdout.write(FORMATS["json"].render(state) + "\n")
+        return
+    view = state.view()
+    console = Console()
+    console.print(Text(view.title or "(untitled)", style="bold"))
+    console.print(f"[dim]{view.id}  {_when(view)}  {view.state}[/dim]")
+    zone = ZoneInfo(view.zone)
+
+    def clock(ms: int) -> str:
+        return datetime.fromtimestamp(ms / 1000, zone).strftime("%H:%M:%S")
+
+    for gap in state.missing():
+        line = f"missing {clock(gap.from_ms)}-{clock(gap.to_ms)}: {gap.detail or gap.cause}"
+        console.print(Text(line, style="yellow"))
+    for kind in KINDS:
+        items = [item for item in state.notes.live() if item.kind == kind]
+        if not items:
+            continue
+        console.print(Text(f"\n{kind.capitalize()}s" if kind != "overview" else "\nOverview"))
+        for item in items:
+            said = ", ".join(dict.fromkeys(clock(e.start_ms) for e in item.evidence))
+            facts = [item.status if item.status not in ("open",) else "", item.owner or ""]
+            facts += [f"due {item.due}" if item.due else ""]
+            facts += ["unverified" if item.check.state == "unverified" else ""]
+            tail = ", ".join(fact for fact in facts if fact)
+            line = Text(f"  - {item.text}")
+            if tail:
+                line.append(f"  ({tail})", style="cyan")
+            line.append(f"  [{said}]", style="dim")
+            console.print(line)
+    if transcript:
+        console.print(Text("\nTranscript"))
+        for utterance in state.transcript():
+            line = Text(f"  {clock(utterance.start_ms)} ", style="dim")
+            line.append(f"{utterance.speaker or 'Unknown speaker'}: ", style="bold")
+            line.append(utterance.text)
+            console.print(line)
+
+
+def search(*, query: str, meeting: str | None, limit: int, json: bool, home: Path | None) -> None:
+    """Print where words were said, typed or noted, best first."""
+    reader = _reader(home)
+    hits = reader.search(query, meeting=reader.resolve(meeting) if meeting else None, limit=limit)
+    if json:
+        _print_json(hits)
+        return
+    if not hits:
+        typer.echo(f"nothing found for {query!r}")
+        return
+    console = Console()
+    for hit in hits:
+        line = Text(f"{hit.meeting} {hit.ref:>5} ", style="dim")
+        line.append(f"{hit.speaker or ''}: " if hit.speaker else "", style="bold")
+        line.append(hit.snippet)
+        console.print(line)
+
+
+def export(*, meeting: str, format: str, out: Path | None, home: Path | None) -> None:  # noqa: A002
+    """Write one meeting in one of the formats."""
+    if format not in FORMATS:
+        raise BadInput(f"--format {format}: there are {', '.join(sorted(FORMATS))}")
+    reader = _reader(home)
+    text = FORMATS[format].render(reader.state(reader.resolve(meeting)))
+    if out is None:
+        sys.stdout.write(text if text.endswith("\n") else text + "\n")
+        return
+    write_private(out, text)
+    typer.echo(f"wrote {out}", err=True)
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file only its owner can read. Raises BadInput or StorageError in one line."""
+    if not path.parent.is_dir():
+        raise NotFound(f"{path.parent}: no such folder")
+    if path.is_dir():
+        raise BadInput(f"{path}: is a folder; name a file")
+    try:
+        path.touch(mode=0o600)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise StorageError(f"{path}: cannot be written ({error.strerror})") from error
+
+
+def render(text: str) -> None:
+    """Markdown on the terminal."""
+    Console().print(Markdown(text))
+
+
+def config(*, json: bool, file: Path | None) -> None:
+    """Print the effective settings with their sources."""
+    table = rows(load(file=file))
+    if json:
+        _print_json({key: {"value": value, "source": source} for key, value, source in table})
+        return
+    shown = Table("setting", "value", "source", box=None)
+    for key, value, source in table:
+        shown.add_row(key, Text(value), Text(source, style="" if source != "default" else "dim"))
+    Console().print(shown)
+
+
+def rebuild(*, home: Path | None) -> None:
+    """Make all projections anew from the log."""
+    with Progress(
+        console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()
+    ) as bar:
+        task = bar.add_task("rebuilding", total=None)
+        count = rebuilding.rebuild(
+            home or load().settings.home,
+            lambda done, of: bar.update(task, completed=done, total=of),
+        )
+    typer.echo(f"rebuilt {count} meeting{'' if count == 1 else 's'} from the log")
+
+
+def verify(*, home: Path | None) -> None:
+    """Print each difference between log and projections in a line; exit 1 if there is any."""
+    differences = verifying.verify(home or load().settings.home)
+    for line in differences:
+        typer.echo(line)
+    if differences:
+        raise typer.Exit(1)
+    typer.echo("the log has no holes and every projection equals its replay")

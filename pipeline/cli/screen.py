@@ -1,0 +1,175 @@
+"""The demo's terminal: what is said and noted while it happens.
+
+On a terminal a live display; elsewhere (a pipe, CI) plain lines as things happen. Everything shown
+is untrusted text and goes through ``rich.text.Text``, never through markup.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from pipeline.model import events as ev
+from pipeline.model.notes import NoteItem
+from pipeline.model.speech import SHOWN
+from pipeline.model.state import MeetingState
+
+MARKS = {
+    "decision": ("decided", "green"),
+    "action": ("to do", "cyan"),
+    "question": ("asked", "magenta"),
+    "risk": ("risk", "red"),
+    "point": ("said", "white"),
+    "topic": ("topic", "blue"),
+    "overview": ("overview", "white"),
+}
+LAST_UTTERANCES = 6
+LAST_ITEMS = 14
+
+
+def item_line(item: NoteItem) -> Text:
+    """One note item as one line: kind, text, owner, due, and what is not certain."""
+    word, colour = MARKS[item.kind]
+    gone = item.status in ("retracted", "rejected")
+    line = Text(f"{word:>8} ", style=f"bold {colour}")
+    line.append(item.text, style="strike dim" if gone else "")
+    who = item.owner or " or ".join(item.owner_candidates)
+    if who:
+        line.append(f"  {who}", style="bold")
+    if item.due:
+        line.append(f"  by {item.due}", style="bold")
+    if item.status not in ("open",):
+        line.append(f"  {item.status}", style="yellow")
+    if item.answer:
+        line.append(f"  answer: {item.answer}", style="green")
+    if item.check.state == "unverified":
+        line.append("  unverified", style="red")
+    if item.evidence:
+        line.append("  [" + ", ".join(e.ref for e in item.evidence) + "]", style="dim")
+    return line
+
+
+class Screen:
+    """Shows one meeting. ``take`` every committed event, ``draw`` now and then."""
+
+    def __init__(self, console: Console, page: str | None) -> None:
+        self._console = console
+        self._page = page
+        self._live: Live | None = None
+        self._utterances: deque[Text] = deque(maxlen=LAST_UTTERANCES)
+        self._seen_items: dict[str, NoteItem] = {}
+        self.state: MeetingState | None = None
+        self.speaker: str | None = None
+        self.clock_ms: int | None = None
+
+    def __enter__(self) -> Screen:
+        if self._console.is_terminal:
+            self._live = Live(
+                self._render(), console=self._console, refresh_per_second=8, transient=True
+            )
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def take(self, event: ev.Event) -> None:
+        """Fold one event in and, without a live display, print what is new."""
+        if self.state is None:
+            self.state = MeetingState(event.meeting)
+        self.state.apply(event)
+        match event.body:
+            case ev.UtteranceSaid(utterance=u) if u.role in SHOWN and not u.deleted:
+                line = Text(f"{self._time(u.start_ms)} ", style="dim")
+                line.append(f"{u.speaker or 'Unknown speaker'}: ", style="bold")
+                line.append(u.text)
+                self._utterances.append(line)
+                self._say(line)
+            case ev.MessageSaid(message=m) if not m.deleted:
+                line = Text(f"{self._time(m.at_ms)} ", style="dim")
+                line.append(f"{m.speaker or 'Unknown'} (chat): ", style="bold")
+                line.append(m.text)
+                self._utterances.append(line)
+                self._say(line)
+            case ev.GapFound(gap=gap):
+                text = f"missing {self._time(gap.from_ms)}-{self._time(gap.to_ms)}: {gap.detail}"
+                self._utterances.append(Text(text, style="yellow"))
+                self._say(Text(text, style="yellow"))
+            case ev.StreamChanged(detail=detail, state=state) if state != "live":
+                self._say(Text(f"{state}: {detail}" if detail else state, style="yellow"))
+            case ev.NotesPatched():
+                for item in self.state.notes.live():
+                    if self._seen_items.get(item.id) != item and item.kind not in (
+                        "point",
+                        "topic",
+                        "overview",
+                    ):
+                        self._say(Text("    + ", style="bold").append_text(item_line(item)))
+                    self._seen_items[item.id] = item
+            case _:
+                pass
+        self.draw()
+
+    def draw(self) -> None:
+        """Refresh the live display."""
+        if self._live is not None:
+            self._live.update(self._render())
+
+    def _say(self, line: Text) -> None:
+        if self._live is None:
+            self._console.print(line)
+
+    def _time(self, ms: int) -> str:
+        zone = self.state.opened.zone if self.state and self.state.opened else "UTC"
+        return datetime.fromtimestamp(ms / 1000, ZoneInfo(zone)).strftime("%H:%M:%S")
+
+    def _render(self) -> RenderableType:
+        state = self.state
+        head = Table.grid(expand=True)
+        head.add_column()
+        head.add_column(justify="right")
+        title = (
+            state.opened.title if state and state.opened else None
+        ) or "waiting for the meeting"
+        clock = self._time(self.clock_ms) if self.clock_ms is not None else ""
+        speaking = f"{self.speaker} is speaking" if self.speaker else ""
+        head.add_row(Text(title, style="bold"), Text(f"{clock}  {speaking}", style="cyan"))
+        if self._page:
+            head.add_row(Text(self._page, style="underline blue"), Text(""))
+        items = (
+            []
+            if state is None
+            else [
+                item
+                for item in state.notes.live()
+                if item.kind not in ("point", "overview", "topic")
+            ]
+        )
+        notes: list[RenderableType] = [item_line(item) for item in items[-LAST_ITEMS:]]
+        extra = 0 if state is None else sum(i.kind == "point" for i in state.notes.live())
+        if extra:
+            notes.append(Text(f"         and {extra} points", style="dim"))
+        missing: list[RenderableType] = (
+            []
+            if state is None
+            else [
+                Text(
+                    f"missing {self._time(g.from_ms)}-{self._time(g.to_ms)}: {g.detail}",
+                    style="yellow",
+                )
+                for g in state.missing()
+            ]
+        )
+        return Group(
+            head,
+            Panel(Group(*self._utterances) if self._utterances else Text("..."), title="said"),
+            Panel(Group(*notes, *missing) if notes or missing else Text("..."), title="notes"),
+        )

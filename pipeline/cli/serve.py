@@ -1,0 +1,92 @@
+"""`rtms-notes serve`: the service until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from pathlib import Path
+
+import msgspec
+import typer
+
+from pipeline.base import log
+from pipeline.base.errors import ConfigError
+from pipeline.config import Settings, load
+
+
+def run(
+    *,
+    stt: str | None,
+    port: int | None,
+    webhook_port: int | None,
+    once: bool,
+    allow_loopback: bool,
+    speed: float,
+    json: bool,
+    home: Path | None,
+    config: Path | None,
+) -> None:
+    """Serve until SIGTERM or SIGINT, or with ``once`` until the first meeting is finished."""
+    settings = load(
+        file=config,
+        flags={
+            "general.stt": stt,
+            "general.port": port,
+            "general.webhook_port": webhook_port,
+            "general.home": str(home) if home else None,
+            "rtms.allow_loopback": True if allow_loopback else None,
+        },
+    ).settings
+    missing = [
+        name
+        for name, value in (
+            ("ZOOM_CLIENT_ID", settings.zoom.client_id),
+            ("ZOOM_CLIENT_SECRET", settings.zoom.client_secret),
+            ("ZOOM_SECRET_TOKEN", settings.zoom.secret_token),
+        )
+        if not value
+    ]
+    if missing:
+        raise ConfigError(
+            f"{', '.join(missing)} not set: copy them from the Zoom app (docs/zoom-setup.md),"
+            " or see it work without an account: rtms-notes demo"
+        )
+    log.set_up(json=settings.general.log_json, level=settings.general.log_level)
+    event_loop(_serve(settings, once=once, speed=speed, json=json))
+
+
+def event_loop(main: object) -> None:
+    """Run a coroutine on uvloop where it exists, on asyncio elsewhere."""
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(main)  # type: ignore[arg-type]
+    else:
+        uvloop.run(main)  # type: ignore[arg-type]
+
+
+async def _serve(settings: Settings, *, once: bool, speed: float, json: bool) -> None:
+    from pipeline.service import Service
+
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stop.set)
+    async with Service.open(settings, speed=speed) as service:
+        addresses = {"page": service.page_url, "webhook": service.webhook_url}
+        if json:
+            sys.stdout.write(msgspec.json.encode(addresses).decode() + "\n")
+            sys.stdout.flush()
+        else:
+            typer.echo(f"page     {service.page_url}")
+            typer.echo(f"webhook  {service.webhook_url}  (give Zoom its https address)")
+            typer.echo("waiting for meetings; Ctrl-C stops, and what is running resumes next time")
+        waits = [asyncio.ensure_future(stop.wait())]
+        if once:
+            waits.append(asyncio.ensure_future(service.first_finished.wait()))
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()

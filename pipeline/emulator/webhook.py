@@ -1,0 +1,137 @@
+"""Sends webhooks as Zoom does: signed, with a time-out, and again later (reference section 2)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, Final
+
+import aiohttp
+import msgspec
+import structlog
+
+from pipeline.base.clock import Clock
+from pipeline.base.errors import OutsideError
+from pipeline.emulator.settings import EmulatorSettings
+from pipeline.model.events import Product
+from pipeline.rtms.products import PRODUCTS
+from pipeline.rtms.signature import challenge_answer, webhook_signature
+
+_LOG = structlog.get_logger(__name__)
+_PLAIN_TOKEN: Final = "rtms-notes-emulator"  # noqa: S105 - it is sent in the clear
+
+
+class WebhookFailed(OutsideError):
+    """The receiver cannot be reached, did not answer in time, or refused."""
+
+    source = "webhook"
+
+
+def event_name(product: Product, what: str) -> str:
+    """``meeting.rtms_started`` and the like."""
+    return PRODUCTS[product].prefixes[0] + what
+
+
+class WebhookSender:
+    """Posts to one URL. ``async with`` it."""
+
+    def __init__(self, url: str, settings: EmulatorSettings, clock: Clock) -> None:
+        self._url = url
+        self._settings = settings
+        self._clock = clock
+        self._session: aiohttp.ClientSession | None = None
+        self.delivered: list[str] = []
+        """Names of the events that were answered well, in order."""
+
+    async def __aenter__(self) -> WebhookSender:
+        self._session = aiohttp.ClientSession(
+            timeout=aiohttp.ClientTimeout(total=self._settings.webhook_timeout_s)
+        )
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def challenge(self) -> str | None:
+        """Validate the URL as Zoom does before it sends anything (section 2.3).
+
+        None when the answer is right, else what is wrong with it. Raises WebhookFailed.
+        """
+        body = {
+            "event": "endpoint.url_validation",
+            "event_ts": self._clock.now_ms(),
+            "payload": {"plainToken": _PLAIN_TOKEN},
+        }
+        answer = await self._post(body)
+        try:
+            found = msgspec.json.decode(answer)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return "the answer to the validation challenge is not JSON"
+        expected = challenge_answer(self._settings.secret_token, _PLAIN_TOKEN)
+        if not isinstance(found, dict) or found.get("encryptedToken") != expected:
+            return "the answer to the validation challenge is wrong (another secret token?)"
+        return None
+
+    async def send(
+        self, product: Product, what: str, at_ms: int, fields: Mapping[str, Any]
+    ) -> None:
+        """One try. ``fields``: the payload. Raises WebhookFailed."""
+        name = event_name(product, what)
+        await self._post({"event": name, "event_ts": at_ms, "payload": dict(fields)})
+        self.delivered.append(name)
+
+    async def send_until_heard(
+        self, product: Product, what: str, at_ms: int, fields: Mapping[str, Any]
+    ) -> bool:
+        """Try, and again after Zoom's delays (divided by the speed); False when all failed."""
+        delays = [delay / self._settings.speed for delay in self._settings.webhook_retries_s]
+        for delay in (*delays, None):
+            try:
+                await self.send(product, what, at_ms, fields)
+            except WebhookFailed as error:
+                _LOG.warning("webhook failed", reason=str(error), again_in_s=delay)
+                if delay is None:
+                    return False
+                await self._clock.sleep(delay)
+            else:
+                return True
+        return False
+
+    async def _post(self, body: Mapping[str, Any]) -> bytes:
+        assert self._session is not None
+        raw = msgspec.json.encode(body)
+        timestamp = str(self._clock.now_ms() // 1000)
+        headers = {
+            "content-type": "application/json",
+            "x-zm-request-timestamp": timestamp,
+            "x-zm-signature": webhook_signature(self._settings.secret_token, timestamp, raw),
+        }
+        name = body["event"]
+        try:
+            async with self._session.post(
+                self._url, data=raw, headers=headers, allow_redirects=False
+            ) as response:
+                answer = await response.content.read(65_536)
+                status = response.status
+        except (TimeoutError, asyncio.IncompleteReadError):
+            raise WebhookFailed(
+                f"webhook {self._url}: no answer to {name} within"
+                f" {self._settings.webhook_timeout_s:g} s",
+                kind="timeout",
+                retryable=True,
+            ) from None
+        except (aiohttp.ClientError, ValueError, OSError) as error:
+            raise WebhookFailed(
+                f"webhook {self._url}: cannot be reached ({error})",
+                kind="unreachable",
+                retryable=True,
+            ) from error
+        if status not in (200, 204):
+            hint = " (another secret token?)" if status in (401, 403) else ""
+            raise WebhookFailed(
+                f"webhook {self._url}: answered {status} to {name}{hint}",
+                kind=f"http_{status}",
+                retryable=status >= 500,
+            )
+        return answer

@@ -1,0 +1,239 @@
+"""Markdown for people: readable in Obsidian, on GitHub and in a terminal.
+
+A line of the notes links to the words it stands on by ``[10:02:05 Anna](#^u7)``. Obsidian follows
+such a link to the block that ends in ``^u7``; everything else to the element with that id, which
+is why each line of the transcript carries both. Front matter uses the fields of the OpenOats
+meeting format where it has them; ours are ``x_*``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from pipeline.export.escape import clean, inline, prose, quoted
+from pipeline.export.standing import (
+    UNKNOWN,
+    UNTITLED,
+    gap_line,
+    notes_label,
+    standing,
+    who,
+    words_from,
+)
+from pipeline.export.timeline import timeline
+from pipeline.export.times import Times, lasting, weekday
+from pipeline.model.notes import Kind, NoteItem
+from pipeline.model.speech import SHOWN, Gap, Message, Utterance
+from pipeline.model.state import MeetingState
+
+SECTIONS: tuple[tuple[Kind, str], ...] = (
+    ("overview", "Overview"),
+    ("decision", "Decisions"),
+    ("action", "Actions"),
+    ("question", "Questions"),
+    ("risk", "Risks"),
+    ("topic", "Topics"),
+    ("point", "Points"),
+)
+_SEPARATOR = " \u2014 "
+
+
+def render(state: MeetingState) -> str:
+    """The whole meeting. Raises ValueError before its first event."""
+    view = state.view()
+    times = Times(view.zone, view.started_ms)
+    parts = [
+        _front_matter(state, times),
+        f"# {inline(view.title or UNTITLED)}",
+        _subtitle(state, times),
+        *_warnings(state, times),
+        *_notes(state, times),
+        "## Transcript",
+        *_transcript(state, times),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _front_matter(state: MeetingState, times: Times) -> str:
+    view = state.view()
+    items = state.notes.live()
+    minutes = max(1, round((_end(state) - view.started_ms) / 60_000))
+    lines = [
+        f"title: {quoted(view.title or UNTITLED)}",
+        f"date: {times.iso(view.started_ms)}",
+        f"duration: {minutes}",
+        *_array("participants", people(state)),
+        *_language(state),
+        f"engine: {view.engine}",
+        "app: zoom",
+        "x_format: rtms-notes/markdown/1",
+        f"x_id: {quoted(view.id)}",
+        f"x_product: {view.product}",
+        f"x_state: {view.state}",
+        f"x_start: {times.iso(view.started_ms)}",
+        *([f"x_end: {times.iso(view.ended_ms)}"] if view.ended_ms is not None else []),
+        f"x_zone: {quoted(times.zone)}",
+        f"x_words: {quoted(words_from(state))}",
+        f"x_notes: {quoted(notes_label(state))}",
+        f"x_notes_final: {str(state.final and view.state == 'finished').lower()}",
+        *_array("x_gaps", [gap_line(gap, state, times) for gap in state.missing()]),
+        f"x_decisions: {_number(items, 'decision')}",
+        f"x_actions_open: {_number(items, 'action', 'open', 'candidate')}",
+        f"x_actions_done: {_number(items, 'action', 'done')}",
+        f"x_questions_open: {_number(items, 'question', 'open', 'candidate')}",
+        f"x_unverified: {sum(item.check.state == 'unverified' for item in items)}",
+    ]
+    return "\n".join(["---", *lines, "---"])
+
+
+def people(state: MeetingState) -> list[str]:
+    """Names in order of joining, then of speakers who never joined; each once."""
+    joined = sorted(
+        state.participants.values(), key=lambda p: (p.joined_ms is None, p.joined_ms or 0)
+    )
+    said = [u.speaker for u in state.transcript()] + [m.speaker for m in state.chat()]
+    return list(dict.fromkeys(name for name in [*(p.name for p in joined), *said] if name))
+
+
+def _array(name: str, values: Sequence[str]) -> list[str]:
+    if not values:
+        return [f"{name}: []"]
+    return [f"{name}:", *(f"  - {quoted(value)}" for value in values)]
+
+
+def _language(state: MeetingState) -> list[str]:
+    """The language of most utterances that have one."""
+    tags = [u.language for u in state.transcript() if u.language]
+    return [f"language: {quoted(max(dict.fromkeys(tags), key=tags.count))}"] if tags else []
+
+
+def _number(items: Iterable[NoteItem], kind: Kind, *statuses: str) -> int:
+    """Items of a kind in one of ``statuses`` (none given: all that still hold)."""
+    return sum(
+        item.kind == kind and (item.status in statuses if statuses else not _withdrawn(item))
+        for item in items
+    )
+
+
+def _end(state: MeetingState) -> int:
+    """When the meeting ended, or the last thing known of it."""
+    if state.ended is not None:
+        return state.ended.at_ms
+    ends = [u.end_ms for u in state.transcript()] + [m.at_ms for m in state.chat()]
+    return max([*ends, state.view().started_ms])
+
+
+def _subtitle(state: MeetingState, times: Times) -> str:
+    view = state.view()
+    end = _end(state)
+    until = "" if view.state == "live" else f"-{times.clock(end)}"
+    facts = [
+        f"{times.day(view.started_ms)}, {times.clock(view.started_ms)}{until} ({times.zone})",
+        lasting(end - view.started_ms) + (" so far" if view.state == "live" else ""),
+        ", ".join(inline(name) for name in people(state)) or "nobody is known by name",
+        f"words from {words_from(state)}",
+    ]
+    return _SEPARATOR.join(facts)
+
+
+def _warnings(state: MeetingState, times: Times) -> list[str]:
+    gaps = [f"> **Missing:** {inline(gap_line(gap, state, times))}" for gap in state.missing()]
+    lines = [f"> {inline(line)}" for line in standing(state, times)]
+    return ["\n>\n".join([*gaps, *lines])] if gaps or lines else []
+
+
+def _notes(state: MeetingState, times: Times) -> list[str]:
+    items = state.notes.live()
+    parts: list[str] = []
+    for kind, heading in SECTIONS:
+        here = [item for item in items if item.kind == kind]
+        lines = [_item(item, state, times) for item in here if not _withdrawn(item)]
+        withdrawn = [_item(item, state, times) for item in here if _withdrawn(item)]
+        if withdrawn:
+            lines += ["- Withdrawn:", *("  " + line for line in withdrawn)]
+        if lines:
+            parts += [f"## {heading}", "\n".join(lines)]
+    return parts or ["Nothing has been noted."]
+
+
+def _withdrawn(item: NoteItem) -> bool:
+    return item.status == "retracted"
+
+
+def _item(item: NoteItem, state: MeetingState, times: Times) -> str:
+    text = prose(item.text)
+    box = ""
+    if _withdrawn(item):
+        text = f"~~{text}~~" if text else ""
+    elif item.kind == "action":
+        box = "[x] " if item.status == "done" else "[ ] "
+    facts = [text, *_facts(item, times)]
+    links = ", ".join(_links(item, state, times))
+    facts.append(links or "*no words cited*")
+    if item.check.state == "unverified":
+        reasons = "; ".join(inline(reason) for reason in item.check.reasons) or "no reason given"
+        facts.append(f"**unverified:** {reasons}")
+    if item.locked or item.author == "person":
+        facts.append("*edited by a person*")
+    return f"- {box}{_SEPARATOR.join(facts)}"
+
+
+def _facts(item: NoteItem, times: Times) -> list[str]:
+    facts = []
+    if item.span is not None:
+        facts.append(f"{times.clock(item.span[0])}-{times.clock(item.span[1])}")
+    if item.kind == "action":
+        owner = f"**{inline(who(item))}**" if item.owner else f"*{inline(who(item))}*"
+        facts.append(owner + (f", due {due}" if (due := _due(item)) else ""))
+    if item.kind == "question":
+        answer = f": {prose(item.answer)}" if item.answer else ""
+        facts.append(f"**answered**{answer}" if item.status == "answered" else "*open*")
+    if item.status == "candidate":
+        facts.append("*a candidate*")
+    return facts
+
+
+def _due(item: NoteItem) -> str:
+    said = f'"{inline(item.due_text)}"' if item.due_text else ""
+    if not item.due:
+        return said
+    day = weekday(item.due)
+    date = f"{day} {inline(item.due)}".strip()
+    return f"{date} ({said})" if said else date
+
+
+def _links(item: NoteItem, state: MeetingState, times: Times) -> list[str]:
+    """One link for each utterance or message cited, in the order of citing."""
+    links = []
+    for ref, cited in {e.ref: e for e in item.evidence}.items():
+        word = state.utterances.get(ref) or state.messages.get(ref)
+        shown = word is not None and not word.deleted
+        if isinstance(word, Utterance):
+            shown = shown and word.role in SHOWN
+        speaker = word.speaker if word is not None else cited.speaker
+        label = f"{times.clock(cited.start_ms)} {inline(speaker or UNKNOWN)}"
+        links.append(f"[{label}](#^{ref})" if shown else f"{label} (*words taken back*)")
+    return links
+
+
+def _transcript(state: MeetingState, times: Times) -> list[str]:
+    lines = []
+    for entry in timeline(state):
+        match entry:
+            case Gap():
+                lines.append(f"> **Missing:** {inline(gap_line(entry, state, times))}")
+            case Utterance():
+                note = " *(from the other engine)*" if entry.role == "fill" else ""
+                lines.append(
+                    _said(entry.id, entry.start_ms, entry.speaker, entry.text, note, times)
+                )
+            case Message():
+                lines.append(
+                    _said(entry.id, entry.at_ms, entry.speaker, entry.text, " *(chat)*", times)
+                )
+    return lines or ["Nothing was said."]
+
+
+def _said(ref: str, ms: int, speaker: str | None, text: str, note: str, times: Times) -> str:
+    name = f"**{inline(speaker)}:**" if speaker and clean(speaker) else f"**{UNKNOWN}:**"
+    return f'[{times.clock(ms)}] {name}{note} <a id="^{ref}"></a>{prose(text)} ^{ref}'

@@ -1,0 +1,3 @@
+"""One meeting: its stages wired in one task group."""
+
+from __future__ import annotations

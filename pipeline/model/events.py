@@ -1,0 +1,315 @@
+"""The typed events of a meeting's log.
+
+A meeting is the fold of its events; ``Event`` is the envelope the store gives them. The tag of
+each body is its ``kind`` in the log and on the page's stream. Add kinds at the end; fields only
+with defaults: old logs must stay readable.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from pipeline.model.notes import Patch
+from pipeline.model.speech import Gap, Message, Segment, Utterance
+
+Product = Literal["meeting", "webinar", "session", "contact_center", "phone"]
+
+
+class _Body(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", omit_defaults=True):
+    pass
+
+
+class MeetingOpened(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag_field="kind",
+    tag="meeting_opened",
+):
+    """First event of every log. ``zoom_id`` is the id in the webhook (opaque). ``zone`` is the
+    IANA zone dates are resolved in."""
+
+    product: Product
+    zoom_id: str
+    started_ms: int
+    zone: str = "UTC"
+    title: str | None = None
+    engine: Literal["native", "local", "both"] = "native"
+
+
+class StreamOpened(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag_field="kind",
+    tag="stream_opened",
+):
+    """A stream was announced, or announced anew with other URLs (``cause``)."""
+
+    stream: str
+    server_urls: str
+    announced_ms: int
+    cause: Literal["webhook", "failover", "resume"] = "webhook"
+
+
+class StreamChanged(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag_field="kind",
+    tag="stream_changed",
+):
+    """The stream's connection state, as people should see it."""
+
+    stream: str
+    state: Literal["connecting", "live", "interrupted", "paused"]
+    at_ms: int
+    detail: str = ""
+
+
+class StreamEnded(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag_field="kind",
+    tag="stream_ended",
+):
+    """The stream is over. ``reason`` is Zoom's stop reason (reference 14.1), if one was given."""
+
+    stream: str
+    at_ms: int
+    reason: int | None = None
+    detail: str = ""
+
+
+class ParticipantJoined(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag_field="kind",
+    tag="participant_joined",
+):
+    """Somebody is in the meeting; again with a new name if it changed."""
+
+    participant: str
+    name: str
+    at_ms: int
+
+
+class ParticipantLeft(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag_field="kind",
+    tag="participant_left",
+):
+    participant: str
+    at_ms: int
+
+
+class SegmentSpooled(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag_field="kind",
+    tag="segment_spooled",
+):
+    """A segment's audio is durable; it must now be transcribed exactly once."""
+
+    segment: Segment
+
+
+class SegmentClosed(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag_field="kind",
+    tag="segment_closed",
+):
+    """A segment is settled: ``text`` (its utterance is in the same commit), ``empty`` (the
+    engine heard no words) or ``failed`` (a gap is in the same commit)."""
+
+    segment: str
+    outcome: Literal["text", "empty", "failed"]
+    detail: str = ""
+
+
+class UtteranceSaid(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag_field="kind",
+    tag="utterance_said",
+):
+    """A new utterance, or a later revision of one."""
+
+    utterance: Utterance
+
+
+class MessageSaid(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag_field="kind",
+    tag="message_said",
+):
+    """A new chat message, or a later revision of one."""
+
+    message: Message
+
+
+class GapFound(_Body, frozen=True, kw_only=True, tag="gap_found"):
+    """Something is missing; never hidden. The same id again replaces the earlier extent."""
+
+    gap: Gap
+
+
+class NotesPatched(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag_field="kind",
+    tag="notes_patched",
+):
+    """The notes changed. ``covered_seq``: every event up to this seq has been read for it."""
+
+    patch: Patch
+    covered_seq: int
+
+
+class LlmCalled(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag_field="kind",
+    tag="llm_called",
+):
+    """One call to a language model, whatever came of it."""
+
+    call: str
+    prompt: str
+    prompt_hash: str
+    model: str
+    outcome: str
+    milliseconds: int
+    tokens_in: int = 0
+    tokens_cached: int = 0
+    tokens_out: int = 0
+    detail: str = ""
+
+
+class StageChanged(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag_field="kind",
+    tag="stage_changed",
+):
+    """Health of a stage as shown in the meeting's state; written when it changes."""
+
+    stage: Literal["stream", "transcribe", "summarize", "store"]
+    state: Literal["ok", "degraded", "failed"]
+    at_ms: int
+    error: str = ""
+    detail: str = ""
+    retryable: bool = False
+    count: int = 0
+
+
+class MeetingEnded(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag_field="kind",
+    tag="meeting_ended",
+):
+    """Nothing more arrives. Pending segments and the final pass may still follow."""
+
+    at_ms: int
+    detail: str = ""
+
+
+class MeetingFinished(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag_field="kind",
+    tag="meeting_finished",
+):
+    """Everything that could be done is done; the notes are final. Last event of a log, unless
+    somebody edits later."""
+
+    at_ms: int
+
+
+Body = (
+    MeetingOpened
+    | StreamOpened
+    | StreamChanged
+    | StreamEnded
+    | ParticipantJoined
+    | ParticipantLeft
+    | SegmentSpooled
+    | SegmentClosed
+    | UtteranceSaid
+    | MessageSaid
+    | GapFound
+    | NotesPatched
+    | LlmCalled
+    | StageChanged
+    | MeetingEnded
+    | MeetingFinished
+)
+
+
+class Event(msgspec.Struct, frozen=True):
+    """A committed event: ``seq`` is 1, 2, 3, ... without holes within ``meeting``; ``at_ms`` is
+    the machine's time of the append."""
+
+    meeting: str
+    seq: int
+    at_ms: int
+    body: Body
+
+    @property
+    def kind(self) -> str:
+        """The body's tag, as in the log."""
+        return kind_of(self.body)
+
+
+def kind_of(body: Body) -> str:
+    """The tag of an event body."""
+    tag = type(body).__struct_config__.tag
+    assert isinstance(tag, str)
+    return tag
+
+
+_encoder = msgspec.json.Encoder()
+_decoder: msgspec.json.Decoder[Body] = msgspec.json.Decoder(Body)
+
+
+def encode_body(body: Body) -> bytes:
+    """JSON of a body, tag included, in a stable field order."""
+    return _encoder.encode(body)
+
+
+def decode_body(data: bytes | str) -> Body:
+    """The body of a JSON text. Raises msgspec.ValidationError when it is none of ours."""
+    return _decoder.decode(data)

@@ -1,0 +1,168 @@
+"""A meeting as the fold of its log. The store's projections must equal this (tested)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from pipeline.model import events as ev
+from pipeline.model.notes import Notes, apply
+from pipeline.model.speech import SHOWN, Gap, Message, Participant, Segment, Utterance
+from pipeline.model.view import MeetingView, StageHealth, StreamView
+
+
+class MeetingState:
+    """Everything a reader may want to know of one meeting, in memory.
+
+    Utterances, messages, participants and gaps are kept by id with their latest revision;
+    ``pending`` are the segments that still have to be transcribed.
+    """
+
+    def __init__(self, meeting: str) -> None:
+        self.meeting = meeting
+        self.opened: ev.MeetingOpened | None = None
+        self.ended: ev.MeetingEnded | None = None
+        self.finished: ev.MeetingFinished | None = None
+        self.last_seq = 0
+        self.covered_seq = 0
+        self.streams: dict[str, StreamView] = {}
+        self.participants: dict[str, Participant] = {}
+        self.segments: dict[str, Segment] = {}
+        self.outcomes: dict[str, ev.SegmentClosed] = {}
+        self.utterances: dict[str, Utterance] = {}
+        self.messages: dict[str, Message] = {}
+        self.gaps: dict[str, Gap] = {}
+        self.stages: dict[str, StageHealth] = {}
+        self.calls: list[ev.LlmCalled] = []
+        self.notes = Notes()
+        self.final = False
+        self.seqs: dict[str, int] = {}  # of the event that gave each word's latest revision
+
+    @classmethod
+    def replay(cls, meeting: str, events: Iterable[ev.Event]) -> MeetingState:
+        """The state after all ``events`` of one meeting."""
+        state = cls(meeting)
+        for event in events:
+            state.apply(event)
+        return state
+
+    @property
+    def pending(self) -> list[Segment]:
+        """Segments that are durable but not settled, oldest first."""
+        return [s for s in self.segments.values() if s.id not in self.outcomes]
+
+    def transcript(self) -> list[Utterance]:
+        """Utterances to show, by start time."""
+        shown = (u for u in self.utterances.values() if u.role in SHOWN and not u.deleted)
+        return sorted(shown, key=lambda u: (u.start_ms, u.end_ms, int(u.id[1:])))
+
+    def chat(self) -> list[Message]:
+        """Chat messages to show, by time."""
+        shown = (m for m in self.messages.values() if not m.deleted)
+        return sorted(shown, key=lambda m: (m.at_ms, int(m.id[1:])))
+
+    def missing(self) -> list[Gap]:
+        """Gaps by start time."""
+        return sorted(self.gaps.values(), key=lambda g: (g.from_ms, g.id))
+
+    def view(self) -> MeetingView:
+        """The meeting's head as readers see it. Raises ValueError before the first event."""
+        if self.opened is None:
+            raise ValueError(f"meeting {self.meeting} has no meeting_opened event")
+        return MeetingView(
+            id=self.meeting,
+            product=self.opened.product,
+            zoom_id=self.opened.zoom_id,
+            state="finished" if self.finished else "ended" if self.ended else "live",
+            started_ms=self.opened.started_ms,
+            ended_ms=self.ended.at_ms if self.ended else None,
+            zone=self.opened.zone,
+            title=self.opened.title,
+            engine=self.opened.engine,
+            last_seq=self.last_seq,
+            covered_seq=self.covered_seq,
+            stages=tuple(self.stages.values()),
+        )
+
+    def apply(self, event: ev.Event) -> None:
+        """Take in the next event; ``seq`` must follow without a hole."""
+        if event.seq != self.last_seq + 1:
+            raise ValueError(f"meeting {self.meeting}: event {event.seq} follows {self.last_seq}")
+        self.last_seq = event.seq
+        match event.body:
+            case ev.MeetingOpened() as body:
+                self.opened = body
+            case ev.StreamOpened() as body:
+                self.streams[body.stream] = StreamView(
+                    id=body.stream,
+                    server_urls=body.server_urls,
+                    announced_ms=body.announced_ms,
+                    state="connecting",
+                    at_ms=body.announced_ms,
+                )
+                self.ended = self.finished = None  # a later stream of the same meeting
+            case ev.StreamChanged() as body:
+                self._stream(body.stream, state=body.state, at_ms=body.at_ms, detail=body.detail)
+            case ev.StreamEnded() as body:
+                self._stream(
+                    body.stream,
+                    state="ended",
+                    at_ms=body.at_ms,
+                    reason=body.reason,
+                    detail=body.detail,
+                )
+            case ev.ParticipantJoined() as body:
+                known = self.participants.get(body.participant)
+                self.participants[body.participant] = Participant(
+                    id=body.participant,
+                    name=body.name,
+                    joined_ms=body.at_ms if known is None else known.joined_ms,
+                )
+            case ev.ParticipantLeft() as body:
+                known = self.participants.get(body.participant)
+                if known is not None:
+                    self.participants[body.participant] = msgspec.structs.replace(
+                        known, left_ms=body.at_ms
+                    )
+            case ev.SegmentSpooled() as body:
+                self.segments[body.segment.id] = body.segment
+            case ev.SegmentClosed() as body:
+                self.outcomes.setdefault(body.segment, body)
+            case ev.UtteranceSaid(utterance=utterance):
+                old = self.utterances.get(utterance.id)
+                if old is None or utterance.revision > old.revision:
+                    self.utterances[utterance.id] = utterance
+                    self.seqs[utterance.id] = event.seq
+            case ev.MessageSaid(message=message):
+                earlier = self.messages.get(message.id)
+                if earlier is None or message.revision > earlier.revision:
+                    self.messages[message.id] = message
+                    self.seqs[message.id] = event.seq
+            case ev.GapFound(gap=gap):
+                self.gaps[gap.id] = gap
+            case ev.NotesPatched(patch=patch, covered_seq=covered):
+                self.notes = apply(self.notes, patch)
+                self.covered_seq = max(self.covered_seq, covered)
+                self.final = self.final or patch.phase == "final"
+            case ev.LlmCalled() as body:
+                self.calls.append(body)
+            case ev.StageChanged() as body:
+                self.stages[body.stage] = StageHealth(
+                    stage=body.stage,
+                    state=body.state,
+                    at_ms=body.at_ms,
+                    error=body.error,
+                    detail=body.detail,
+                    retryable=body.retryable,
+                    count=body.count,
+                )
+            case ev.MeetingEnded() as body:
+                self.ended = body
+            case ev.MeetingFinished() as body:
+                self.finished = body
+
+    def _stream(self, stream: str, **fields: object) -> None:
+        known = self.streams.get(stream)
+        if known is not None:
+            self.streams[stream] = msgspec.structs.replace(known, **fields)

@@ -1,0 +1,3 @@
+"""One client for any OpenAI-compatible server."""
+
+from __future__ import annotations

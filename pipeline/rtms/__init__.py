@@ -1,0 +1,3 @@
+"""Zoom's RTMS protocol: words, sans-I/O state machines, socket shell, webhook."""
+
+from __future__ import annotations

@@ -1,0 +1,429 @@
+"""Which sockets of a stream to open, close and give up, and when (reference section 15). Pure.
+
+Told what happened and the time, it answers with orders for the socket shell. There is one
+signaling connection, and media connections only while signaling is up; a lost signaling connection
+takes media with it when it is built anew, not before: what still flows is received.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, Literal
+
+from pipeline.model.events import Product
+from pipeline.rtms.effects import Send
+from pipeline.rtms.ending import stopped, window_missed
+from pipeline.rtms.enums import MEDIA_URL_KEY, UNSUPPORTED_MEDIA, MediaType
+from pipeline.rtms.layout import Layout, media_sockets, single, subscription, total
+from pipeline.rtms.messages import EventSubscription, ReadyAck
+from pipeline.rtms.orders import Close, Open, Order, Phase, Socket
+from pipeline.rtms.outputs import (
+    ConnectionBack,
+    ConnectionLost,
+    ProtocolFault,
+    StreamLive,
+    StreamOver,
+)
+from pipeline.rtms.timing import Timing
+from pipeline.rtms.verdict import Cause, Verdict, explained, verdict
+
+SIGNALING: Final = "signaling"
+
+
+class Recovery:
+    """The life of one stream's connections. ``over`` is set when there is nothing more to do;
+    ``wake_at`` is a timer as data: call ``tick`` then. Times are monotonic seconds."""
+
+    def __init__(
+        self,
+        *,
+        product: Product,
+        stream: str,
+        urls: Sequence[str],
+        media: MediaType,
+        layout: Layout,
+        timing: Timing,
+        rng: random.Random,
+    ) -> None:
+        self.over: StreamOver | None = None
+        self._product = product
+        self._stream = stream
+        self._layout = layout
+        self._timing = timing
+        self._rng = rng
+        self._wanted = media
+        self._signaling = Socket(SIGNALING, tuple(urls), MediaType.NONE)
+        self._media: dict[str, Socket] = {}
+        self._live = False
+        self._acked = False
+        self._ack_due = False
+        self._ending: StreamOver | None = None
+        self._drain_until = 0.0
+        self._terminating: StreamOver | None = None
+
+    @property
+    def wake_at(self) -> float | None:
+        """When ``tick`` has something to do, if nothing happens before."""
+        if self.over is not None:
+            return None
+        if self._ending is not None:
+            return self._drain_until
+        times = [
+            min(socket.at, socket.until)
+            for socket in self._sockets()
+            if socket.phase is Phase.WAITING
+        ]
+        return min(times, default=None)
+
+    # -- from the sockets -------------------------------------------------------------------
+
+    def start(self, now: float) -> list[Order]:
+        """Connect for the first time; there are 60 s for it (section 2.5)."""
+        if self.over is not None:
+            return []
+        return self._open_signaling(now, window=True)
+
+    def signaling_ready(self, urls: Mapping[str, str], now: float) -> list[Order]:
+        """Message 2 was good; ``urls`` are where media is."""
+        if self._done or self._signaling.phase is not Phase.OPENING:
+            return []
+        self._up(self._signaling, now)
+        self._acked = False
+        before = self._media
+        self._media, orders = self._plan(urls)
+        if not any(socket.phase is not Phase.GONE for socket in self._media.values()):
+            detail = "Zoom offers no media connection: check the app's RTMS scopes"
+            return [*orders, *self._end(StreamOver(None, detail, False))]
+        for name, socket in self._media.items():
+            known = before.pop(name, None)
+            if known is not None:
+                socket.before, socket.told_lost = known.before, known.told_lost
+            if socket.phase is not Phase.GONE:
+                socket.until = now + self._timing.media_window
+                orders += self._open(socket)
+        # What was lost under a name that is not used any more is as good as back with the rest.
+        orders += [ConnectionBack(name) for name, socket in before.items() if socket.told_lost]
+        return orders
+
+    def media_ready(self, name: str, now: float) -> list[Order]:
+        """Message 4 was good."""
+        socket = self._media.get(name)
+        if self._done or socket is None or socket.phase is not Phase.OPENING:
+            return []
+        self._up(socket, now)
+        self._ack_due = True
+        return self._resolved()
+
+    def refused(self, name: str, status: int, reason: str, now: float) -> list[Order]:
+        """A handshake was answered with another status than 0."""
+        socket = self._socket(name)
+        if self._done or socket is None or socket.phase is not Phase.OPENING:
+            return []
+        socket.why = explained(name, status, reason)
+        match verdict(status, _cause(socket)):
+            case Verdict.FATAL:
+                return self._end(StreamOver(None, socket.why, False))
+            case Verdict.WITHOUT:
+                return self._without(socket, UNSUPPORTED_MEDIA[status])
+            case Verdict.RETRY_SOON:
+                return self._later(socket, now, soon=True)
+            case _:
+                return self._later(socket, now)
+
+    def failed(self, name: str, detail: str, now: float, *, retryable: bool = True) -> list[Order]:
+        """There was no answer: not connected, timed out, or closed before the handshake."""
+        socket = self._socket(name)
+        if self._done or socket is None or socket.phase is not Phase.OPENING:
+            return []
+        socket.why = f"{name}: {detail}"
+        if not retryable:
+            return self._end(StreamOver(None, socket.why, False))
+        socket.urls = (*socket.urls[1:], *socket.urls[:1])
+        return self._later(socket, now)
+
+    def closed(self, name: str, detail: str, now: float, *, silent: bool = False) -> list[Order]:
+        """A connection that was up is gone. ``silent``: it was not heard for too long, so nobody
+        will tell us; act at once."""
+        socket = self._socket(name)
+        if self.over is not None or socket is None or socket.phase is not Phase.UP:
+            return []
+        socket.why = f"{name}: {detail}"
+        if self._ending is not None:
+            socket.phase = Phase.IDLE
+            return self._finish() if not self._any_media_up() else []
+        wait = 0.0 if silent else self._timing.trigger_wait
+        if socket is self._signaling:
+            if self._terminating is not None:
+                return self._begin_end(self._terminating, now)
+            self._wait(socket, now + wait, now + self._timing.signaling_window)
+            return self._rest_media(detail)
+        if self._signaling.phase is not Phase.UP:
+            socket.phase = Phase.IDLE
+            return [] if self._any_media_up() else self._tell_all_lost(detail)
+        self._wait(socket, now + wait, now + self._timing.media_window)
+        return self._tell_lost(socket, "media_lost", detail)
+
+    def media_interrupted(self, media: MediaType, now: float) -> list[Order]:
+        """Zoom says that media is lost while signaling is alive."""
+        if self._done or self._signaling.phase is not Phase.UP:
+            return []
+        orders: list[Order] = []
+        for socket in self._concerned(media):
+            soon = now + next(self._timing.reconnect.delays(self._rng))
+            if socket.phase is Phase.WAITING:
+                socket.at = min(socket.at, soon)
+            elif socket.phase is Phase.UP:
+                self._wait(socket, soon, now + self._timing.media_window)
+                socket.reconnect = self._after_first()
+                orders.append(Close(socket.name))
+                orders += self._tell_lost(socket, "media_lost", "Zoom lost the media connection")
+        return orders
+
+    def terminating(self, reason: int | None) -> list[Order]:
+        """The end is announced; if the socket just closes now, that was it."""
+        self._terminating = stopped(reason)
+        return []
+
+    def terminated(self, reason: int | None, now: float) -> list[Order]:
+        """The end, in the stream or by webhook. Media still under way is received first."""
+        if reason is None and self._terminating is not None:
+            return self._begin_end(self._terminating, now)
+        return self._begin_end(stopped(reason), now)
+
+    # -- from webhooks ----------------------------------------------------------------------
+
+    def interrupted(self, now: float) -> list[Order]:
+        """Zoom lost signaling, and with it media."""
+        signaling = self._signaling
+        if self._done:
+            return []
+        soon = now + next(self._timing.reconnect.delays(self._rng))
+        if signaling.phase is Phase.WAITING:
+            signaling.at = min(signaling.at, soon)
+            return self._close_media("Zoom lost the connection")
+        stale = now - signaling.up_since < self._timing.stale_trigger
+        if signaling.phase is not Phase.UP or stale:
+            return []
+        self._wait(signaling, soon, now + self._timing.signaling_window)
+        signaling.reconnect = self._after_first()
+        return [Close(SIGNALING), *self._close_media("Zoom lost the connection")]
+
+    def replaced(self, urls: Sequence[str], now: float) -> list[Order]:
+        """A server failed and the stream was announced anew: both connections from scratch."""
+        if self._done:
+            return []
+        self._signaling.urls = tuple(urls)
+        self._terminating = None
+        orders: list[Order] = [Close(SIGNALING)]
+        orders += self._close_media("Zoom moved the stream to another server")
+        return [*orders, *self._open_signaling(now, window=True)]
+
+    # -- time -------------------------------------------------------------------------------
+
+    def tick(self, now: float) -> list[Order]:
+        """Do what is due."""
+        if self.over is not None:
+            return []
+        if self._ending is not None:
+            return self._finish() if now >= self._drain_until else []
+        orders: list[Order] = []
+        for socket in list(self._sockets()):
+            if socket.phase is not Phase.WAITING or now < min(socket.at, socket.until):
+                continue
+            if now >= socket.until:
+                orders += self._give_up(socket)
+            elif socket is self._signaling:
+                orders += self._close_media("the connection to Zoom is built anew")
+                orders += self._open_signaling(now, window=False)
+            elif self._signaling.phase is Phase.UP:
+                orders += self._open(socket)
+            if self._done:
+                break
+        return orders
+
+    # -- inside -----------------------------------------------------------------------------
+
+    @property
+    def _done(self) -> bool:
+        return self.over is not None or self._ending is not None
+
+    def _sockets(self) -> Iterator[Socket]:
+        yield self._signaling
+        yield from self._media.values()
+
+    def _socket(self, name: str) -> Socket | None:
+        return self._signaling if name == SIGNALING else self._media.get(name)
+
+    def _any_media_up(self) -> bool:
+        return any(socket.phase is Phase.UP for socket in self._media.values())
+
+    def _plan(self, urls: Mapping[str, str]) -> tuple[dict[str, Socket], list[Order]]:
+        planned = media_sockets(self._layout, self._product, self._wanted, urls)
+        orders: list[Order] = []
+        if "all" not in planned:
+            orders = [
+                ProtocolFault(name, "media_refused", "no URL for it: the app may lack the scope")
+                for one in single(self._wanted)
+                if (name := MEDIA_URL_KEY[one]) not in planned
+            ]
+        return {name: Socket(name, (url,), one) for name, (url, one) in planned.items()}, orders
+
+    def _open_signaling(self, now: float, *, window: bool) -> list[Order]:
+        if window:
+            self._signaling.until = now + self._timing.signaling_window
+            self._signaling.reconnect = self._signaling.duplicate = None
+        return self._open(self._signaling)
+
+    def _open(self, socket: Socket) -> list[Order]:
+        socket.phase = Phase.OPENING
+        return [Open(socket.name, socket.urls, socket.media)]
+
+    def _up(self, socket: Socket, now: float) -> None:
+        socket.phase = Phase.UP
+        socket.up_since = now
+        socket.before = True
+        socket.reconnect = socket.duplicate = None
+
+    def _wait(self, socket: Socket, at: float, until: float) -> None:
+        socket.phase, socket.at, socket.until = Phase.WAITING, at, until
+        socket.reconnect = socket.duplicate = None
+
+    def _after_first(self) -> Iterator[float]:
+        delays = self._timing.reconnect.delays(self._rng)
+        next(delays)
+        return delays
+
+    def _later(self, socket: Socket, now: float, *, soon: bool = False) -> list[Order]:
+        """Another try after the next delay. When the delays for a duplicate are used up, Zoom's
+        usual ones follow: it takes up to 30 s to miss a connection that died without a word."""
+        delay = None
+        if soon:
+            socket.duplicate = socket.duplicate or self._timing.duplicate.delays(self._rng)
+            delay = next(socket.duplicate, None)
+        if delay is None:
+            socket.reconnect = socket.reconnect or self._timing.reconnect.delays(self._rng)
+            delay = next(socket.reconnect)
+        socket.phase, socket.at = Phase.WAITING, now + delay
+        if now >= socket.until:
+            return self._give_up(socket)
+        return [] if socket is self._signaling else self._resolved()
+
+    def _give_up(self, socket: Socket) -> list[Order]:
+        others = any(
+            other.phase in (Phase.UP, Phase.OPENING, Phase.WAITING)
+            for other in self._media.values()
+            if other is not socket
+        )
+        if socket is not self._signaling and others:
+            socket.phase = Phase.GONE
+            fault = ProtocolFault(socket.name, "media_given_up", f"not back in time; {socket.why}")
+            return [fault, *self._resolved()]
+        return self._end(window_missed(self._live, socket.why))
+
+    def _without(self, socket: Socket, missing: MediaType) -> list[Order]:
+        """Scope missing: the same socket with fewer media types, or no such socket."""
+        wanted = total(single(socket.media)) & ~missing
+        self._wanted = total(single(self._wanted)) & ~missing
+        fault = ProtocolFault(
+            socket.name, "media_refused", f"{socket.why}; going on without {MEDIA_URL_KEY[missing]}"
+        )
+        if wanted and wanted != socket.media:
+            socket.media = wanted
+            return [fault, *self._open(socket)]
+        socket.phase = Phase.GONE
+        if all(other.phase is Phase.GONE for other in self._media.values()):
+            return [fault, *self._end(StreamOver(None, socket.why, False))]
+        return [fault, *self._resolved()]
+
+    def _resolved(self) -> list[Order]:
+        """Ready ack (section 8): the first when every media socket was answered or failed, then
+        one for each that came back."""
+        sockets = self._media.values()
+        opening = any(socket.phase is Phase.OPENING for socket in sockets)
+        if not self._ack_due or not self._any_media_up() or (opening and not self._acked):
+            return []
+        self._ack_due = False
+        orders: list[Order] = [Send(ReadyAck(rtms_stream_id=self._stream))]
+        first_ack = not self._acked
+        if first_ack:
+            self._acked = True
+            granted = total(s.media for s in sockets if s.phase is Phase.UP)
+            events = subscription(self._product, total(single(granted)))
+            if events:
+                orders.append(Send(EventSubscription(events=events)))
+        for socket in sockets:
+            if socket.phase is Phase.UP and socket.told_lost:
+                socket.told_lost = False
+                orders.append(ConnectionBack(socket.name))
+        if first_ack:
+            orders.append(StreamLive(not self._live))
+            self._live = True
+            for socket in sockets:
+                if socket.phase is Phase.WAITING:
+                    orders += self._tell_lost(socket, "media_lost", socket.why)
+        return orders
+
+    def _concerned(self, media: MediaType) -> list[Socket]:
+        sockets = list(self._media.values())
+        if media:
+            bits = total(single(media))
+            return [socket for socket in sockets if total(single(socket.media)) & bits]
+        down = [s for s in sockets if s.phase in (Phase.WAITING, Phase.OPENING)]
+        return down or sockets
+
+    def _rest_media(self, detail: str) -> list[Order]:
+        """Signaling is gone: media that is not up waits for it, media that is up goes on."""
+        orders: list[Order] = []
+        for socket in self._media.values():
+            if socket.phase is Phase.OPENING:
+                orders.append(Close(socket.name))
+            if socket.phase in (Phase.OPENING, Phase.WAITING):
+                socket.phase = Phase.IDLE
+        return orders if self._any_media_up() else [*orders, *self._tell_all_lost(detail)]
+
+    def _close_media(self, detail: str) -> list[Order]:
+        orders: list[Order] = []
+        for socket in self._media.values():
+            if socket.phase in (Phase.UP, Phase.OPENING):
+                orders.append(Close(socket.name))
+            if socket.phase is not Phase.GONE:
+                socket.phase = Phase.IDLE
+        return orders + self._tell_all_lost(detail)
+
+    def _tell_all_lost(self, detail: str) -> list[Order]:
+        return [
+            order
+            for socket in self._media.values()
+            if socket.phase is not Phase.GONE
+            for order in self._tell_lost(socket, "signaling_lost", detail)
+        ]
+
+    def _tell_lost(
+        self, socket: Socket, cause: Literal["media_lost", "signaling_lost"], detail: str
+    ) -> list[Order]:
+        if socket.told_lost or not self._live:
+            return []
+        socket.told_lost = True
+        return [ConnectionLost(socket.name, cause, detail)]
+
+    def _begin_end(self, output: StreamOver, now: float) -> list[Order]:
+        if self._done:
+            return []
+        self._ending = output
+        self._drain_until = now + self._timing.drain
+        return [] if self._any_media_up() else self._finish()
+
+    def _finish(self) -> list[Order]:
+        assert self._ending is not None
+        return self._end(self._ending)
+
+    def _end(self, output: StreamOver) -> list[Order]:
+        self.over = output
+        return [Close(socket.name) for socket in self._sockets()]
+
+
+def _cause(socket: Socket) -> Cause:
+    if socket.name == SIGNALING:
+        return "signaling_again" if socket.before else "signaling_first"
+    return "media_again" if socket.before else "media_first"

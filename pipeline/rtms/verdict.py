@@ -1,0 +1,52 @@
+"""Retry or fatal: what a status code of a handshake means for going on (reference section 13)."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Final, Literal
+
+from pipeline.rtms.enums import UNSUPPORTED_MEDIA, StatusCode, name_of
+
+Cause = Literal["signaling_first", "signaling_again", "media_first", "media_again"]
+"""Which handshake was refused, and whether this stream had that connection before."""
+
+
+class Verdict(Enum):
+    """What to do after a refusal."""
+
+    RETRY = "again after Zoom's reconnection delays"
+    RETRY_SOON = "again after the delays for a duplicate"
+    WITHOUT = "go on without this media"
+    FATAL = "the stream cannot be had"
+
+
+_FATAL: Final = frozenset({2, 3, 4, *range(9, 44), 46})
+_LINGERING: Final = frozenset({15, 16})
+
+_MEANING: Final = {
+    StatusCode.INVALID_RTMS_STREAM_ID: "the stream is over (Zoom does not know it any more)",
+    StatusCode.INVALID_SIGNATURE: (
+        "wrong credentials: check ZOOM_CLIENT_ID and ZOOM_CLIENT_SECRET of this app"
+    ),
+    StatusCode.DUPLICATE_SIGNAL_REQUEST: "another connection holds the stream",
+}
+
+
+def verdict(status: int, cause: Cause) -> Verdict:
+    """Pure. 8 is a connection of ours that Zoom has not missed yet, or somebody else's: try again
+    soon. So are 15 and 16, but only on a media connection we had before."""
+    if status == StatusCode.DUPLICATE_SIGNAL_REQUEST:
+        return Verdict.RETRY_SOON
+    if status in _LINGERING and cause == "media_again":
+        return Verdict.RETRY_SOON
+    if status in UNSUPPORTED_MEDIA and cause.startswith("media"):
+        return Verdict.WITHOUT
+    return Verdict.FATAL if status in _FATAL else Verdict.RETRY
+
+
+def explained(socket: str, status: int, reason: str) -> str:
+    """One line for people: what was refused and what it means. ``reason`` is Zoom's own text."""
+    meaning = _MEANING.get(StatusCode(status)) if status in _MEANING else None
+    said = f" ({' '.join(reason.split())[:120]})" if reason.strip() else ""
+    line = f"Zoom refused the {socket} connection: status {name_of(StatusCode, status)}{said}"
+    return f"{line}: {meaning}" if meaning else line

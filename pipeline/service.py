@@ -1,0 +1,378 @@
+"""The process: two listeners, the store, and one ``MeetingRun`` a meeting.
+
+The webhook's listener serves nothing but the webhook; the page's answers loopback only. A fault in
+one meeting ends that meeting's run, is logged and shown, and touches nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import random
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import structlog
+from aiohttp import web
+
+from pipeline.base.channel import Channel, Closed
+from pipeline.base.clock import Clock, MeetingClock, SystemClock
+from pipeline.base.errors import BadInput, InUse, RtmsNotesError
+from pipeline.base.ids import Ids, RandomIds
+from pipeline.config import Settings
+from pipeline.meeting.parts import Parts
+from pipeline.meeting.run import MeetingRun
+from pipeline.model.events import MeetingOpened
+from pipeline.model.log import MeetingLog
+from pipeline.model.state import MeetingState
+from pipeline.openai_client.client import ChatClient
+from pipeline.rtms.credentials import Credentials
+from pipeline.rtms.enums import MediaType
+from pipeline.rtms.products import Announcement
+from pipeline.rtms.stream import RtmsStream, Sink
+from pipeline.rtms.webhook import Interrupted, Notice, Started, Stopped, webhook_app
+from pipeline.store.reader import Reader
+from pipeline.store.store import Store
+from pipeline.summarize.extract import ExtractiveWriter
+from pipeline.summarize.model_writer import ModelWriter
+from pipeline.summarize.notes import NotesStage
+from pipeline.summarize.prompts import Prompts
+from pipeline.summarize.writer import Writer
+from pipeline.transcribe.engine import Engine
+from pipeline.transcribe.local import LocalEngine
+from pipeline.transcribe.pool import DecodePool
+from pipeline.web.app import page_app
+
+log = structlog.get_logger()
+
+NOTICES = 1_000
+"""Webhooks that were answered and are not acted on yet. Overflow rule: refused and logged; Zoom
+says nothing twice, but 1,000 meetings do not start in the milliseconds this takes."""
+
+_MEDIA = {
+    "native": MediaType.TRANSCRIPT | MediaType.CHAT,
+    "local": MediaType.AUDIO | MediaType.CHAT,
+    "both": MediaType.AUDIO | MediaType.TRANSCRIPT | MediaType.CHAT,
+}
+_SHUTDOWN_S = 30.0
+
+
+class Service:
+    """Everything that runs; made by ``Service.open``.
+
+    ``page_url`` and ``webhook_url`` are where it listens; ``reader`` reads the store;
+    ``first_finished`` is set when the first meeting of this process is done.
+    """
+
+    def __init__(self, settings: Settings, store: Store, parts: Parts, clock: Clock) -> None:
+        self._settings = settings
+        self._store = store
+        self._parts = parts
+        self._clock = clock
+        self._runs: dict[str, MeetingRun] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._later: dict[str, list[Announcement]] = {}
+        self._notices: Channel[Notice] = Channel("notices", NOTICES)
+        self._began: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._faults: dict[str, str] = {}
+        self._closing = False
+        self.first_finished = asyncio.Event()
+        self.page_url = ""
+        self.webhook_url = ""
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls,
+        settings: Settings,
+        *,
+        speed: float = 1.0,
+        page: bool = True,
+        clock: Clock | None = None,
+        ids: Ids | None = None,
+        rng: random.Random | None = None,
+    ) -> AsyncIterator[Service]:
+        """Start listening and go on with what the last process left; on leaving, stop: what is
+        heard is committed, and running meetings resume next time.
+
+        ``speed`` is that of the fake Zoom's tape. Raises ConfigError, InUse (a port, or another
+        process writes to this home), EngineError when the wanted engine does not load, and
+        StorageError.
+        """
+        clock = clock or SystemClock()
+        async with AsyncExitStack() as stack:
+            engines: list[Engine] = []
+            if settings.general.stt != "native":  # a missing engine is told now, not in a meeting
+                engines.append(await asyncio.to_thread(LocalEngine.open, settings.transcribe))
+            pool = DecodePool(
+                lambda: engines.pop() if engines else LocalEngine.open(settings.transcribe),
+                settings=settings.transcribe,
+                clock=clock,
+            )
+            stack.push_async_callback(pool.close)
+            store = Store.open(
+                settings.home, clock=clock, ids=ids or RandomIds(), settings=settings.store
+            )
+            stack.push_async_callback(store.close)
+            model = ChatClient(settings.llm, clock=clock) if settings.llm.is_on else None
+            if model is not None:
+                stack.push_async_callback(model.close)
+            parts = _parts(settings, pool, model, clock, speed, ids, rng or random.Random())  # noqa: S311 - jitter
+            service = cls(settings, store, parts, clock)
+            stack.push_async_callback(service._close)  # after both listeners
+            if page:
+                application = page_app(
+                    reader=store.reader, settings=settings.web, health=service.health
+                )
+                service.page_url = await _listen(
+                    stack, application, settings.general.host, settings.general.port, "--port"
+                )
+            webhook = webhook_app(
+                secret_token=settings.zoom.secret_token, clock=clock, on_notice=service._on_notice
+            )
+            address = await _listen(
+                stack,
+                webhook,
+                settings.general.webhook_host,
+                settings.general.webhook_port,
+                "--webhook-port",
+            )
+            service.webhook_url = address + "webhook"
+            acting = asyncio.create_task(service._act())
+            stack.callback(acting.cancel)
+            await service._resume()
+            yield service
+
+    # -- for readers --------------------------------------------------------------------------
+
+    @property
+    def reader(self) -> Reader:
+        """The store, for reading."""
+        return self._store.reader
+
+    async def first_meeting(self) -> str:
+        """Our id of the first meeting that begins in this process."""
+        return await asyncio.shield(self._began)
+
+    def live(self, meeting: str) -> MeetingRun | None:
+        """The run of a meeting that is being received."""
+        return self._runs.get(meeting)
+
+    def health(self) -> Mapping[str, Any]:
+        """``status`` is ``ok`` or ``degraded``, with the reasons; for ``/health``."""
+        reasons = [f"meeting {meeting}: {fault}" for meeting, fault in self._faults.items()]
+        if self._store.trouble is not None:
+            reasons.append(f"store: {self._store.trouble}")
+        for meeting, run in self._runs.items():
+            degraded = [s for s in self.reader.view(meeting).stages if s.state != "ok"]
+            reasons += [f"meeting {meeting}: {s.stage} {s.state}: {s.detail}" for s in degraded]
+            if run.trouble is not None:
+                reasons.append(f"meeting {meeting}: {run.trouble}")
+        return {
+            "status": "degraded" if reasons else "ok",
+            "meetings": len(self._runs),
+            "reasons": reasons,
+        }
+
+    # -- webhooks -----------------------------------------------------------------------------
+
+    def _on_notice(self, notice: Notice) -> None:
+        if not self._notices.offer(notice):
+            log.error("service.too_many_notices")
+
+    async def _act(self) -> None:
+        """Act on webhooks in the order in which they were answered."""
+        while True:
+            try:
+                notice = await self._notices.get()
+            except Closed:
+                return
+            try:
+                await self._on(notice)
+            except RtmsNotesError as error:
+                log.exception("service.notice_failed")
+                self._faults["(new)"] = str(error)
+
+    async def _on(self, notice: Notice) -> None:
+        match notice:
+            case Started(announcement=announcement):
+                await self._started(announcement)
+            case Interrupted(stream=stream):
+                run = self._run_of(notice)
+                if run is not None:
+                    run.interrupted(stream)
+            case Stopped(stream=stream, reason=reason):
+                run = self._run_of(notice)
+                if run is not None:
+                    run.stopped(stream, reason)
+
+    def _run_of(self, notice: Interrupted | Stopped) -> MeetingRun | None:
+        meeting = self._store.find(notice.product, notice.zoom_id)
+        run = self._runs.get(meeting) if meeting is not None else None
+        if run is None:
+            log.info("service.unknown_stream", notice=type(notice).__name__)
+        return run
+
+    async def _started(self, announcement: Announcement) -> None:
+        meeting = self._store.find(announcement.product, announcement.zoom_id)
+        run = self._runs.get(meeting) if meeting is not None else None
+        if run is not None and run.accepting:
+            run.announce(announcement)
+        elif meeting is not None and run is not None:
+            # Its notes are being finished: the new stream begins when they are.
+            self._later.setdefault(meeting, []).append(announcement)
+        elif meeting is not None:
+            self._start(self._store.log(meeting), self.reader.state(meeting), [announcement])
+        else:
+            meeting_log = await self._store.create(
+                MeetingOpened(
+                    product=announcement.product,
+                    zoom_id=announcement.zoom_id,
+                    started_ms=announcement.announced_ms,
+                    zone=self._settings.zone,
+                    title=announcement.title,
+                    engine=self._settings.general.stt,
+                )
+            )
+            state = MeetingState.replay(meeting_log.meeting, await meeting_log.events())
+            self._start(meeting_log, state, [announcement])
+
+    # -- meetings -----------------------------------------------------------------------------
+
+    async def _resume(self) -> None:
+        for meeting in self._store.unfinished():
+            log.info("service.resumes", meeting=meeting)
+            self._start(self._store.log(meeting), self.reader.state(meeting), [])
+
+    def _start(
+        self, meeting_log: MeetingLog, state: MeetingState, announced: list[Announcement]
+    ) -> None:
+        meeting = meeting_log.meeting
+        run = MeetingRun(
+            meeting_log=meeting_log,
+            state=state,
+            spool=self._store.spool(meeting),
+            parts=self._parts,
+        )
+        if not announced:
+            run.resume()
+        for announcement in announced:
+            run.announce(announcement)
+        self._runs[meeting] = run
+        self._faults.pop(meeting, None)
+        self._tasks[meeting] = asyncio.create_task(self._watch(meeting, run))
+        if not self._began.done():
+            self._began.set_result(meeting)
+
+    async def _watch(self, meeting: str, run: MeetingRun) -> None:
+        """A meeting to its end; whatever goes wrong in it stays in it."""
+        try:
+            finished = await run.run()
+        except Exception as error:
+            log.exception("service.meeting_failed", meeting=meeting)
+            self._faults[meeting] = (
+                f"stopped by a fault ({_first_line(error)}); the log is whole,"
+                " restart the service to go on"
+            )
+        else:
+            if finished:
+                self.first_finished.set()
+        finally:
+            self._runs.pop(meeting, None)
+            self._tasks.pop(meeting, None)
+        later = self._later.pop(meeting, [])
+        if later and not self._closing:
+            self._start(self._store.log(meeting), self.reader.state(meeting), later)
+
+    async def _close(self) -> None:
+        self._closing = True
+        self._notices.close()
+        await asyncio.gather(*(run.close() for run in list(self._runs.values())))
+        tasks = list(self._tasks.values())
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=_SHUTDOWN_S)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+
+def _first_line(error: BaseException) -> str:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return f"{type(error).__name__}: {error}".splitlines()[0][:200]
+
+
+def _parts(
+    settings: Settings,
+    pool: DecodePool,
+    model: ChatClient | None,
+    clock: Clock,
+    speed: float,
+    ids: Ids | None,
+    rng: random.Random,
+) -> Parts:
+    credentials = Credentials(settings.zoom.client_id, settings.zoom.client_secret)
+    media = _MEDIA[settings.general.stt]
+    prompts = Prompts.load(settings.summarize.prompts)
+
+    def stream(announcement: Announcement, sink: Sink) -> RtmsStream:
+        return RtmsStream(
+            announcement,
+            sink,
+            credentials=credentials,
+            settings=settings.rtms,
+            media=media,
+            clock=clock,
+            rng=rng,
+            speed=speed,
+        )
+
+    def notes(meeting_log: MeetingLog, meeting_clock: MeetingClock) -> NotesStage:
+        extract = ExtractiveWriter()
+        names = ids or RandomIds()
+        writer: Writer = extract
+        if model is not None:
+            writer = ModelWriter(model, prompts, settings.summarize, clock=clock, ids=names)
+        return NotesStage(
+            log=meeting_log,
+            clock=meeting_clock,
+            machine=clock,
+            writer=writer,
+            fallback=None if model is None else extract,
+            settings=settings.summarize,
+            ids=names,
+        )
+
+    return Parts(
+        engine=settings.general.stt,
+        clock=clock,
+        speed=speed,
+        audio=settings.audio,
+        pool=pool,
+        stream=stream,
+        notes=notes,
+        restart_grace_s=settings.general.restart_grace_s,
+    )
+
+
+async def _listen(
+    stack: AsyncExitStack, application: web.Application, host: str, port: int, flag: str
+) -> str:
+    """Serve on a port until the stack unwinds; the URL, with a slash at its end."""
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    site = web.TCPSite(runner, host, port)
+    try:
+        await site.start()
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise InUse(
+                f"port {port} on {host} is in use; stop what listens there or choose another"
+                f" ({flag}; 0 takes any free one)"
+            ) from error
+        raise BadInput(f"cannot listen on {host}:{port} ({error.strerror})") from error
+    bound = runner.addresses[0][1]
+    shown = f"[{host}]" if ":" in host else host
+    return f"http://{shown}:{bound}/"

@@ -1,0 +1,178 @@
+"""Questions worth keeping, and whether they were answered.
+
+Courtesy, steering and rhetoric are left out. A question is answered by what somebody else says
+next, if it has the form of an answer; it is open when somebody says that nobody knows, or that
+it is left for later. What neither happens to was only talk.
+"""
+
+from __future__ import annotations
+
+from pipeline.summarize import question_words as asking
+from pipeline.summarize.acts import Said, is_vague
+from pipeline.summarize.draft import Draft, Span, Talk, line
+from pipeline.summarize.words import tidy
+
+_REPLY_TURNS = 8
+_REPLY_MS = 120_000
+_TELLING = 2
+_FAR_FROM_ASKED = 3
+_ANSWER_WORDS = 34
+_SHORT_WORDS = 5
+_SELF_CONTAINED = 5
+_BARE_WORDS = 2
+_WEIGHTY = 4
+
+
+class Questions:
+    """Reads a meeting; ``used`` are sentences (turn, start) that became part of an action or a
+    decision: what they ask was not a question."""
+
+    def __init__(self, talk: Talk, used: set[tuple[int, int]]) -> None:
+        self._talk = talk
+        self.drafts: list[Draft] = []
+        for number, said in enumerate(talk.said):
+            asked = [s for s in said if self._is_worth(s) and (number, s.start) not in used]
+            if asked:
+                self._follow(number, asked[-1])
+            elif any("names_question" in s.signs for s in said) and number:
+                self._called_one(number, said, used)
+
+    def _called_one(
+        self, number: int, said: tuple[Said, ...], used: set[tuple[int, int]]
+    ) -> None:
+        """"We leave that question open": what was said just before is one, if none was seen."""
+        before = [s for s in self._talk.said[number - 1] if len(s.content) >= _TELLING]
+        if not before or self._talk.speaker(number - 1) == self._talk.speaker(number):
+            return
+        span = (number - 1, before[-1].start, before[-1].end)
+        known = {s[:2] for draft in self.drafts for s in draft.spans} | used
+        if span[:2] in known or any(d.spans[-1][0] >= number - 1 for d in self.drafts):
+            return
+        naming = [(number, s.start, s.end) for s in said if s.signs & {"unknown", "names_question"}]
+        self.drafts.append(
+            Draft(
+                kind="question",
+                anchor=span,
+                spans=[span, *naming],
+                text=_question(before[-1].text),
+                maker=self._talk.speaker(number - 1),
+            )
+        )
+
+    @staticmethod
+    def _is_worth(said: Said) -> bool:
+        if not any(act.kind == "question" for act in said.acts) or said.words < _FAR_FROM_ASKED or said.text in asking.KINDNESS:
+            return False
+        return bool(asking.WH.match(said.text) or asking.YES_NO.match(said.text))
+
+    def _follow(self, turn: int, said: Said) -> None:
+        talk = self._talk
+        span = (turn, said.start, said.end)
+        asker = talk.speaker(turn)
+        soft = bool(
+            asking.SUGGESTION.match(said.text)
+            or asking.LEADING.match(said.text)
+            or not said.content
+        )
+        checking: str | None = None
+        draft = Draft(
+            kind="question", anchor=span, spans=[span], text=_question(said.text), maker=asker
+        )
+        open_spans: list[Span] = []
+        for number in range(turn + 1, min(turn + 1 + _REPLY_TURNS, len(talk.said))):
+            if talk.turns[number].start_ms - talk.turns[turn].end_ms > _REPLY_MS:
+                break
+            reply = talk.said[number]
+            unknown = [s for s in reply if s.signs & {"unknown", "parked"} and not s.asked]
+            by_asker = talk.speaker(number) == asker
+            if not reply:
+                continue
+            if by_asker:
+                if open_spans or any("parked" in s.signs for s in unknown):
+                    open_spans += [(number, s.start, s.end) for s in unknown]
+                    break
+                if any(self._is_worth(s) for s in reply):
+                    break
+                continue
+            if unknown and not open_spans and number - turn <= _FAR_FROM_ASKED:
+                if checking is None or talk.speaker(number) == checking:
+                    open_spans += [(number, s.start, s.end) for s in unknown]
+                    continue
+            if open_spans:
+                break
+            if any("checking" in s.signs for s in reply) and number - turn <= 2:
+                checking = talk.speaker(number)
+                continue
+            if checking is not None:
+                if talk.speaker(number) != checking:
+                    continue
+                if not self._returns(said, reply):
+                    continue
+            if not soft and (answer := self._answer(said, number, number - turn, bool(checking))):
+                draft.answer = tidy(" ".join(talk.text(s) for s in answer))
+                draft.status = "answered"
+                draft.spans += answer
+                self.drafts.append(draft)
+                return
+        if open_spans:
+            draft.spans += open_spans
+            self.drafts.append(draft)
+
+    @staticmethod
+    def _returns(asked: Said, reply: tuple[Said, ...]) -> bool:
+        """Whether somebody who went to look comes back with it."""
+        return any("found" in s.signs or set(s.content) & set(asked.content) for s in reply)
+
+    def _answer(self, asked: Said, number: int, distance: int, looked: bool) -> list[Span]:
+        """The sentences of turn ``number`` that answer; none if it is no answer."""
+        reply = [s for s in self._talk.said[number] if not s.asked]
+        if not reply:
+            return []
+        text = " ".join(s.text for s in reply)
+        words = sum(s.words for s in reply)
+        shared = bool(set(asked.content) & {stem for s in reply for stem in s.content})
+        if looked:
+            fits = True
+        elif asking.QUANTITY.search(asked.text):
+            fits = bool(asking.AMOUNT.search(text))
+        elif not asking.WH.match(asked.text):
+            choice = " or " in asked.text
+            fits = bool(asking.YES.match(text)) or shared or (choice and words >= 2)
+        else:
+            fits = distance <= 2 and words >= 2 and any(s.content for s in reply)
+        if len(asked.content) < _TELLING and not (
+            asking.WH.match(asked.text)
+            and asked.words >= _SELF_CONTAINED
+            and not is_vague(asked.text)
+            and (shared or asking.AMOUNT.search(text))
+        ):
+            return []
+        if not fits or (not shared and distance > _FAR_FROM_ASKED and not looked):
+            return []
+        if words <= _BARE_WORDS and len(asked.content) < _WEIGHTY and not asking.AMOUNT.search(text):
+            return []  # a bare "yes" to a small question was only talk
+        return self._telling(number, reply)
+
+    @staticmethod
+    def _telling(number: int, reply: list[Said]) -> list[Span]:
+        """The answering part: after the last correction, and not more than a few sentences."""
+        corrected = [i for i, s in enumerate(reply) if asking.CORRECTION.search(s.text)]
+        if corrected and corrected[-1] + 1 < len(reply) and corrected[-1] > 0:
+            reply = reply[corrected[-1] + 1 :]
+        if "found" in reply[0].signs and len(reply) > 1:
+            reply = reply[1:]
+        kept: list[Span] = []
+        words = 0
+        for said in reply:
+            if kept and (words >= _SHORT_WORDS or words + said.words > _ANSWER_WORDS):
+                break
+            kept.append((number, said.start, said.end))
+            words += said.words
+        return kept
+
+
+def _question(text: str) -> str:
+    """A question as it was asked, without "does anybody know" at its end."""
+    plain = asking.TAG.sub("?", asking.OPENING.sub("", text))
+    asked = line(plain)
+    return asked if asked.endswith("?") else f"{asked.rstrip('.')}?"

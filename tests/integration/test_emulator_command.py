@@ -1,0 +1,145 @@
+"""`rtms-notes emulate` and `tape info` as programs."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.sync.client import connect
+
+from pipeline.base.secret import Secret
+from pipeline.rtms.signature import handshake_signature
+from pipeline.tapes.bundled import BUNDLED
+
+Start = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture
+def emulate() -> Iterator[Start]:
+    running: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: str | Path) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "pipeline.cli", "emulate", *map(str, arguments)]
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        running.append(process)
+        return process
+
+    yield start
+    for process in running:
+        process.kill()
+        process.communicate()
+
+
+def first_line(process: subprocess.Popen[str]) -> dict[str, Any]:
+    assert process.stdout is not None
+    found: dict[str, Any] = json.loads(process.stdout.readline())
+    return found
+
+
+def test_the_line_a_program_reads(emulate: Start) -> None:
+    process = emulate("--json", "--client-id", "me", "--meeting-uuid", "MU==", "--stream-id", "S1")
+    line = first_line(process)
+    assert list(line) == [
+        "signaling_url",
+        "meeting_uuid",
+        "rtms_stream_id",
+        "client_id",
+        "client_secret",
+        "ca_file",
+        "control_url",
+    ]
+    assert line["signaling_url"].startswith("ws://localhost:")
+    assert (line["meeting_uuid"], line["rtms_stream_id"]) == ("MU==", "S1")
+    assert (line["client_id"], line["client_secret"], line["ca_file"]) == ("me", "csec", None)
+    hello = {
+        "msg_type": 1,
+        "protocol_version": 1,
+        "meeting_uuid": "MU==",
+        "rtms_stream_id": "S1",
+        "signature": handshake_signature("me", "MU==", "S1", Secret("csec")),
+    }
+    with connect(line["signaling_url"]) as connection:
+        connection.send(json.dumps(hello))
+        assert json.loads(connection.recv(timeout=10))["status_code"] == 0
+        process.send_signal(signal.SIGTERM)
+        last: dict[str, Any] = {}
+        for raw in connection:
+            last = json.loads(raw)
+        assert (last["msg_type"], last["state"], last["reason"]) == (8, 4, 17)
+    assert process.wait(timeout=10) == 0
+    assert process.stderr is not None
+    assert process.stderr.read() == ""
+
+
+def test_lines_a_person_reads(emulate: Start) -> None:
+    process = emulate(BUNDLED, "--speed", "2")
+    assert process.stdout is not None
+    lines = [process.stdout.readline() for _ in range(7)]
+    assert lines[0].startswith("signaling url")
+    assert "starts when a client connects" in lines[-1]
+    process.send_signal(signal.SIGTERM)
+    out, _ = process.communicate(timeout=10)
+    assert out == "stream over: stop reason 17 EXIT_SIGNAL\n"
+    assert process.returncode == 0
+
+
+def failed(process: subprocess.Popen[str]) -> str:
+    """The one line of a command that could not do it."""
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 1, err
+    (line,) = err.strip().splitlines()
+    return line
+
+
+def test_a_port_in_use(emulate: Start) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert f"port {port} is in use" in failed(emulate("--port", str(port)))
+
+
+def test_a_webhook_that_is_not_there(emulate: Start, unused_tcp_port: int) -> None:
+    line = failed(emulate("--webhook", f"http://127.0.0.1:{unused_tcp_port}/webhook"))
+    assert "cannot be reached" in line
+
+
+def test_a_webhook_that_is_no_url(emulate: Start) -> None:
+    assert "cannot be reached" in failed(emulate("--webhook", "nowhere"))
+
+
+@pytest.mark.parametrize("command", ["emulate", "info"])
+def test_a_file_that_is_no_tape(emulate: Start, tmp_path: Path, command: str) -> None:
+    other = tmp_path / "x.rtms.zst"
+    other.write_text("hello")
+    if command == "emulate":
+        assert "x.rtms.zst: not a tape" in failed(emulate(other))
+        assert "no such tape" in failed(emulate(tmp_path / "gone"))
+        return
+    assert "x.rtms.zst: not a tape" in info(other)[1]
+
+
+def info(*arguments: str | Path) -> tuple[str, str]:
+    command = [sys.executable, "-m", "pipeline.cli", "tape", "info", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    return done.stdout, done.stderr
+
+
+def test_what_is_on_a_tape() -> None:
+    out, _ = info(BUNDLED, "--json")
+    found = json.loads(out)
+    assert found["title"] == "Holiday boxes"
+    assert found["messages"]["chat"] == 2
+    assert [p["user_name"] for p in found["participants"]][0] == "Anna Miller"
+    assert found["lost"][0]["ms"] == 8000
+    out, _ = info(BUNDLED)
+    assert "Anna Miller" in out

@@ -1,0 +1,237 @@
+"""The signaling socket, without one."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from pipeline.model.events import Product
+from pipeline.rtms import effects as fx
+from pipeline.rtms import messages as m
+from pipeline.rtms.enums import MediaType
+from pipeline.rtms.outputs import (
+    FirstPacket,
+    PeopleJoined,
+    PeopleLeft,
+    ProtocolFault,
+    SpeakerChanged,
+    StreamPaused,
+    StreamResumed,
+)
+from pipeline.rtms.settings import RtmsSettings
+from pipeline.rtms.signaling import Signaling
+from pipeline.rtms.standing import Standing, stop_reason
+from pipeline.rtms.timing import Timing
+
+T0 = 1_790_000_000_000
+
+
+class Peer:
+    """A machine and the clock beside it."""
+
+    def __init__(self, product: Product = "meeting", *, ready: bool = True) -> None:
+        self.now = 100.0
+        self.machine = Signaling(
+            m.SignalingRequest(rtms_stream_id="S1"),
+            product=product,
+            start_ms=T0,
+            standing=Standing(),
+            now=self.now,
+            timing=Timing.of(RtmsSettings()),
+        )
+        if ready:
+            self.sends(
+                {
+                    "msg_type": 2,
+                    "status_code": 0,
+                    "media_server": {"server_urls": {"all": "ws://m"}},
+                }
+            )
+
+    def sends(self, message: dict[str, Any] | bytes | str) -> list[fx.Effect]:
+        frame = json.dumps(message) if isinstance(message, dict) else message
+        return self.machine.receive(frame, self.now)
+
+    def event(self, number: int, **fields: Any) -> list[fx.Effect]:
+        return self.sends(
+            {"msg_type": 6, "event": {"event_type": number, "timestamp": T0 + 5, **fields}}
+        )
+
+
+def faults(effects: list[fx.Effect]) -> list[str]:
+    return [e.reason for e in effects if isinstance(e, ProtocolFault)]
+
+
+def test_a_good_answer_tells_where_media_is() -> None:
+    peer = Peer(ready=False)
+    urls = {"audio": "ws://a", "all": "ws://m"}
+    answer = {"msg_type": 2, "status_code": 0, "media_server": {"server_urls": urls}}
+    assert peer.sends(answer) == [fx.SignalingAccepted(urls)]
+    assert peer.machine.ready
+
+
+def test_a_refusal_carries_status_and_reason() -> None:
+    peer = Peer(ready=False)
+    assert peer.sends({"msg_type": 2, "status": 3, "reason": "bad"}) == [fx.Refused(3, "bad")]
+    assert not peer.machine.ready
+    assert faults(peer.sends({"msg_type": 2, "status_code": 0})) == ["unexpected"]
+
+
+def test_handshake_and_keep_alive_deadlines_are_data() -> None:
+    peer = Peer(ready=False)
+    assert peer.machine.deadline == 110.0
+    peer.now = 103.0
+    peer.sends({"msg_type": 12, "sequence": 1, "timestamp": T0})
+    assert peer.machine.deadline == 110.0, "a ping does not make up for the answer"
+    peer.sends({"msg_type": 2, "status_code": 0, "media_server": {"server_urls": {}}})
+    assert peer.machine.deadline == 168.0
+    peer.now = 120.0
+    peer.event(2, user_id=5)
+    assert peer.machine.deadline == 168.0, "only a keep-alive shows that signaling lives"
+    peer.sends({"msg_type": 12, "sequence": 2, "timestamp": T0})
+    assert peer.machine.deadline == 185.0
+
+
+@pytest.mark.parametrize("ready", [False, True])
+def test_keep_alives_are_answered_in_every_state(ready: bool) -> None:
+    peer = Peer(ready=ready)
+    assert peer.sends({"msg_type": 12, "sequence": 7, "timestamp": T0}) == [
+        fx.Send(m.KeepAliveResponse(sequence=7, timestamp=T0))
+    ]
+    assert peer.sends({"msg_type": 12, "timestamp": T0}) == [
+        fx.Send(m.KeepAliveResponse(timestamp=T0))
+    ]
+
+
+def test_people_and_speakers() -> None:
+    peer = Peer()
+    at = T0 + 5
+    people = [{"user_id": 16778240, "user_name": "Ada"}, {"user_id": "7", "user_name": "Bo"}]
+    assert peer.event(3, participants=people) == [
+        PeopleJoined((("16778240", "Ada"), ("7", "Bo")), at)
+    ]
+    assert peer.event(4, participants=[{"user_id": 7}, 8]) == [PeopleLeft(("7", "8"), at)]
+    assert peer.event(2, user_id=7, user_name="Bo") == [SpeakerChanged(7, "Bo", at)]
+    assert peer.event(1) == [FirstPacket(at)]
+    assert peer.event(3, participants=[{"user_id": 0}, {"user_name": "?"}]) == []
+
+
+def test_event_fields_at_top_level_are_read_too() -> None:
+    assert Peer().sends(
+        {"msg_type": 6, "event_type": 2, "timestamp": T0, "user_id": 5, "user_name": "Ada"}
+    ) == [SpeakerChanged(5, "Ada", T0)]
+
+
+def test_times_come_in_any_unit_and_bad_ones_do_not_move_the_clock() -> None:
+    peer = Peer()
+    for stamp, at_ms in (
+        (T0 // 1000, T0),
+        (T0 + 7, T0 + 7),
+        ((T0 + 9) * 1000, T0 + 9),
+        (None, T0 + 9),
+        (10**25, T0 + 9),
+        (-1, T0 + 9),
+    ):
+        message = {"msg_type": 6, "event": {"event_type": 1, "timestamp": stamp}}
+        assert peer.sends(message) == [FirstPacket(at_ms)]
+
+
+def test_media_interruption_by_event_or_state() -> None:
+    peer = Peer()
+    assert peer.event(7) == [fx.MediaInterrupted(MediaType.NONE)]
+    assert peer.event(7, media_type=1) == [fx.MediaInterrupted(MediaType.AUDIO)]
+    assert peer.event(7, media_type=4000) == [fx.MediaInterrupted(MediaType.NONE)]
+    state = {"msg_type": 8, "state": 2, "reason": 14, "timestamp": T0}
+    assert peer.sends(state) == [fx.MediaInterrupted(MediaType.NONE)]
+
+
+def test_stream_states() -> None:
+    peer = Peer()
+
+    def state(number: int, reason: Any = 0) -> list[fx.Effect]:
+        return peer.sends({"msg_type": 8, "state": number, "reason": reason, "timestamp": T0})
+
+    assert state(0) == state(1) == []
+    assert state(5) == [StreamPaused()]
+    assert state(5) == []
+    assert state(6) == [StreamResumed()]
+    assert state(3, 6) == [fx.Terminating(6)]
+    assert state(4, 6) == [fx.Terminated(6)]
+    assert state(4, "STOP_BC_MEETING_ENDED") == [fx.Terminated(6)]
+    assert state(4, "whatever") == [fx.Terminated(None)]
+    assert faults(state(9)) == ["unknown_state"]
+
+
+def test_pause_told_by_session_and_stream_is_told_once() -> None:
+    peer = Peer()
+
+    def session(number: int, name: str = "a") -> list[fx.Effect]:
+        return peer.sends(
+            {"msg_type": 9, "rtms_session_id": name, "state": number, "timestamp": T0}
+        )
+
+    def stream(number: int) -> list[fx.Effect]:
+        return peer.sends({"msg_type": 8, "state": number, "reason": 0, "timestamp": T0})
+
+    assert session(2) == []
+    assert session(3) + stream(5) == [StreamPaused()]
+    assert session(4) + stream(6) == [StreamResumed()]
+    assert session(2, "b") == []
+    assert session(3, "a") == [], "somebody else's session still runs"
+    assert session(3, "b") == [StreamPaused()]
+    assert stream(6) == [StreamResumed()]
+    assert session(3, "b") == []
+    assert session(5, "a") == [StreamPaused()]
+    assert session(5, "b") == [StreamResumed()]
+
+
+def test_contact_center_numbers_mean_something_else() -> None:
+    peer = Peer("contact_center")
+
+    def voice(number: int, **info: Any) -> list[fx.Effect]:
+        event = {"event_type": number, "event_ts": T0, "participant_info": info}
+        return peer.sends({"msg_type": 6, "event": event})
+
+    assert voice(8, channel_id=1, display_name="Cy") == [PeopleJoined((("1", "Cy"),), T0)]
+    assert voice(9, channel_id="1") == [PeopleLeft(("1",), T0)]
+    assert voice(10, user_id="agent-x", participant_mode="agent") != []
+    assert voice(12, channel_id=1) == []
+    assert faults(voice(33, channel_id=1)) == ["unknown_event"]
+    assert Peer().event(8, participants=[{"user_id": 5}]) == []
+
+
+def test_what_does_not_belong_is_a_fault_and_nothing_else() -> None:
+    peer = Peer(ready=False)
+    assert faults(peer.event(2, user_id=5)) == ["unexpected"]
+    assert faults(peer.sends({"msg_type": 8, "state": 4, "reason": 6, "timestamp": 1})) == [
+        "unexpected"
+    ]
+    peer = Peer()
+    audio = {"msg_type": 14, "content": {"data": "AAA=", "user_id": 5, "timestamp": T0}}
+    assert faults(peer.sends(audio)) == ["wrong_socket"]
+    assert faults(peer.sends({"msg_type": 1})) == ["unexpected"]
+    assert faults(peer.sends({"msg_type": 2, "status_code": 0})) == ["unexpected"]
+    assert faults(peer.sends(b"\x00\x01")) == ["bad_json"]
+    assert faults(peer.sends({"msg_type": 99})) == ["unknown_type"]
+    assert faults(peer.event(99)) == ["unknown_event"]
+    assert peer.sends({"msg_type": 24}) == []
+    assert peer.sends({"msg_type": 20, "state": 4, "rtms_stream_id": "S1", "timestamp": 1}) == []
+
+
+def test_only_the_first_faults_of_a_kind_are_told() -> None:
+    peer = Peer()
+    told = sum(len(peer.sends(b"{")) for _ in range(100))
+    assert told == 5
+    assert faults(peer.sends({"msg_type": 99})) == ["unknown_type"]
+
+
+def test_stop_reasons_by_name_and_number() -> None:
+    assert [stop_reason(v) for v in (6, "6", "meeting_ended", "STOP_BC_HOST_TRIGGERED", "?")] == [
+        6,
+        6,
+        6,
+        1,
+        None,
+    ]

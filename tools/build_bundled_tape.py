@@ -1,0 +1,86 @@
+#!/usr/bin/env python3
+"""Render prompts/cases/bundled.yaml to pipeline/tapes/bundled.rtms.zst with flite's voices.
+
+Needs Debian's `flite`. The same script gives the same bytes (same flite, libopus and zstd).
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import subprocess
+import sys
+import tempfile
+import wave
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.base.errors import RtmsNotesError
+from pipeline.tapes.build import Pcm, build
+from pipeline.tapes.bundled import BUNDLED
+from pipeline.tapes.opus import RATE
+from pipeline.tapes.script import Script, load_script
+from pipeline.tapes.writer import TapeWriter
+
+SCRIPT = Path(__file__).resolve().parent.parent / "prompts" / "cases" / "bundled.yaml"
+CREDITS = (
+    "Script: rtms-notes (MIT). Voices: flite by Carnegie Mellon University"
+    " (slt, rms, awb: CMU ARCTIC; kal16), synthetic speech, free to use with credit."
+)
+PACE = {"slt": 1.1, "awb": 1.1, "kal16": 1.15, "rms": 1.0}
+"""flite's duration_stretch: above 1 speaks slower, and is understood better."""
+LIMIT = 3_000_000  # bytes
+
+
+def render(voice: str, text: str, folder: Path) -> Pcm:
+    """One turn spoken by flite: mono int16 at 16 kHz."""
+    out = folder / "turn.wav"
+    pace = f"duration_stretch={PACE.get(voice, 1.0)}"
+    command = ["flite", "-voice", voice, "--setf", pace, "-t", text, "-o", str(out)]
+    subprocess.run(command, check=True)
+    with wave.open(str(out)) as sound:
+        if (sound.getframerate(), sound.getnchannels(), sound.getsampwidth()) != (RATE, 1, 2):
+            raise SystemExit(f"flite's voice {voice} is not 16 kHz mono")
+        return np.frombuffer(sound.readframes(sound.getnframes()), "<i2").astype(np.int16)
+
+
+def voices(script: Script) -> dict[int, Pcm]:
+    """Every spoken turn, by its index."""
+    with tempfile.TemporaryDirectory() as folder:
+        return {
+            index: render(script.actor(turn.who).voice, turn.say, Path(folder))
+            for index, turn in enumerate(script.turns)
+            if turn.say is not None
+        }
+
+
+def main() -> int:
+    """Build and say how long and how large the tape is."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--script", type=Path, default=SCRIPT)
+    parser.add_argument("--out", type=Path, default=BUNDLED)
+    options = parser.parse_args()
+    if shutil.which("flite") is None:
+        print("flite is missing; on Debian: apt-get install flite", file=sys.stderr)
+        return 1
+    try:
+        script = load_script(options.script)
+        header, lines = build(script, voices(script), credit=CREDITS)
+        with TapeWriter(options.out, header) as tape:
+            for line in lines:
+                tape.write(line)
+    except RtmsNotesError as error:
+        print(error, file=sys.stderr)
+        return 1
+    size = options.out.stat().st_size
+    seconds = (header.duration_ms or 0) / 1000
+    print(f"{options.out}: {seconds:.1f} s, {len(lines)} lines, {size / 1e6:.2f} MB")
+    if size > LIMIT:
+        print(f"larger than {LIMIT / 1e6:.0f} MB", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
