@@ -7,6 +7,7 @@ at the inside of somebody's network, nor make us talk in the clear.
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ from pipeline.base.errors import OutsideError
 
 Resolver = Callable[[str, int], Iterable[str]]
 """Host and port to the addresses they resolve to (blocking)."""
+
+_HOST = re.compile(r"[0-9a-z._:-]+")
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
 class ForbiddenUrl(OutsideError):
@@ -76,12 +80,14 @@ class UrlGuard:
             raise OutsideError(
                 f"{_shown(url)}: host does not resolve ({error})", kind="dns", retryable=True
             ) from error
+        if not found:
+            raise OutsideError(f"{_shown(url)}: host has no address", kind="dns", retryable=True)
         loopback_expected = self._is_loopback_name(host)
         for address in found:
-            ip = ipaddress.ip_address(address.split("%")[0])
-            if loopback_expected and ip.is_loopback:
-                continue
-            if not ip.is_global or ip.is_multicast:
+            ip = _reached(address)
+            if loopback_expected and not ip.is_loopback:
+                raise ForbiddenUrl(f"{_shown(url)}: resolves to {address}, not to this machine")
+            if not loopback_expected and (not ip.is_global or ip.is_multicast):
                 raise ForbiddenUrl(f"{_shown(url)}: resolves to {address}, which is not public")
         return found
 
@@ -94,6 +100,8 @@ class UrlGuard:
             raise ForbiddenUrl(f"{_shown(url)}: not a URL ({error})") from error
         if parts.scheme not in ("ws", "wss") or not host:
             raise ForbiddenUrl(f"{_shown(url)}: not a websocket URL")
+        if not _HOST.fullmatch(host):
+            raise ForbiddenUrl(f"{_shown(url)}: not a host name")
         if parts.username is not None or parts.password is not None:
             raise ForbiddenUrl(f"{_shown(url)}: user name or password in a URL is not allowed")
         return host, port
@@ -107,6 +115,16 @@ class UrlGuard:
             return ipaddress.ip_address(host).is_loopback
         except ValueError:
             return False
+
+
+def _reached(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """The address a packet ends at: an IPv4 one may hide in an IPv6 one (mapped, 6to4, NAT64)."""
+    ip = ipaddress.ip_address(address.split("%")[0])
+    if isinstance(ip, ipaddress.IPv4Address):
+        return ip
+    if ip in _NAT64:
+        return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+    return ip.ipv4_mapped or ip.sixtofour or ip
 
 
 def _shown(url: str) -> str:

@@ -70,8 +70,8 @@ def show(*, meeting: str, transcript: bool, json: bool, home: Path | None) -> No
         return datetime.fromtimestamp(ms / 1000, zone).strftime("%H:%M:%S")
 
     for gap in state.missing():
-        line = f"missing {clock(gap.from_ms)}-{clock(gap.to_ms)}: {gap.detail or gap.cause}"
-        console.print(Text(line, style="yellow"))
+        missing = f"missing {clock(gap.from_ms)}-{clock(gap.to_ms)}: {gap.detail or gap.cause}"
+        console.print(Text(missing, style="yellow"))
     for kind in KINDS:
         items = [item for item in state.notes.live() if item.kind == kind]
         if not items:

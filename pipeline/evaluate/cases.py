@@ -90,7 +90,9 @@ def load(file: Path) -> Case:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f":{mark.line + 1}" if mark else ""
-        raise BadInput(f"{file}{where}: is not YAML ({getattr(error, 'problem', error)})") from error
+        raise BadInput(
+            f"{file}{where}: is not YAML ({getattr(error, 'problem', error)})"
+        ) from error
     return _Script(file, data).case()
 
 
@@ -247,9 +249,7 @@ class _Script:
                     due=None if due is None else str(due),
                 )
 
-    def _events(
-        self, told: _Telling, zone: str, started_ms: int
-    ) -> Iterator[tuple[int, ev.Body]]:
+    def _events(self, told: _Telling, zone: str, started_ms: int) -> Iterator[tuple[int, ev.Body]]:
         product = self._data.get("product", "meeting")
         try:
             opened = msgspec.convert(product, ev.Product)

@@ -45,4 +45,3 @@ async def replay(
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
     return log.state()
-

@@ -41,7 +41,8 @@ class Phase(Enum):
 
 
 class Socket(msgspec.Struct):
-    """One connection as ``Recovery`` sees it. ``at``: next try; ``until``: end of Zoom's window."""
+    """One connection as ``Recovery`` sees it. ``at``: next try; ``until``: end of Zoom's window;
+    ``before``: an earlier connection of ours may linger at Zoom's side."""
 
     name: str
     urls: tuple[str, ...]

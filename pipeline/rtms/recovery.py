@@ -305,6 +305,7 @@ class Recovery:
             socket.reconnect = socket.reconnect or self._timing.reconnect.delays(self._rng)
             delay = next(socket.reconnect)
         socket.phase, socket.at = Phase.WAITING, now + delay
+        socket.before = True
         if now >= socket.until:
             return self._give_up(socket)
         return [] if socket is self._signaling else self._resolved()

@@ -8,7 +8,7 @@ from typing import Final, Literal
 from pipeline.rtms.enums import UNSUPPORTED_MEDIA, StatusCode, name_of
 
 Cause = Literal["signaling_first", "signaling_again", "media_first", "media_again"]
-"""Which handshake was refused, and whether this stream had that connection before."""
+"""Which handshake was refused, and whether an earlier connection of ours may linger at Zoom."""
 
 
 class Verdict(Enum):

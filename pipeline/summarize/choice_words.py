@@ -29,13 +29,15 @@ PASSED = Wording(
 )
 """A formal decision about the subject of the clause."""
 ENDED = Wording(
-    LEAD + r"(?:then|so|hereby|therefore) (?:the|that|this|our|your|his|her)\b[^.;,]*? (?:is|are) (?:hereby |therefore )?"
+    LEAD
+    + r"(?:then|so|hereby|therefore) (?:the|that|this|our|your|his|her)\b[^.;,]*? (?:is|are) (?:hereby |therefore )?"
     r"(?:withdrawn|rejected|accepted|cancelled|canceled|postponed|deferred|approved|confirmed|off)\b",
 )
 _THING = r"(?:motion|proposal|amendment|resolution|vote)"
 CONFIRM = Wording(
     r"\b(?:it's|it is|that's|that is|it has been|that has been|so it's) (?:all )?(?:now )?(?:decided|settled|agreed|carried|a deal|a decision|unanimous|approved)\b(?! that\b)",
-    LEAD + r"(?:decided|settled|carried|it's a deal|deal|done deal|approved|adopted)(?: then)?(?=[.,!:]|$)",
+    LEAD
+    + r"(?:decided|settled|carried|it's a deal|deal|done deal|approved|adopted)(?: then)?(?=[.,!:]|$)",
     rf"\b(?:the )?{_THING} (?:is|has been) (?:carried|passed|adopted|approved|accepted)\b",
     r"\bwe(?:'re| are)? (?:all )?(?:agree|agreed|in agreement)(?=[.,!]|$)",
     r"\b(?:that's|that is|this is) (?:the|our|my) (?:rule|plan|decision|call|policy|final decision)\b",
@@ -105,7 +107,7 @@ UNDO = Wording(
     r"\bI(?:'ve| have) changed my mind(?: about)?(?: <some>)?(?=[.,;!]|$)",
 )
 """Words that can take back a decision they name."""
-ECHO = Wording(LEAD + r"<some> it is(?: then)?(?=[.,!]|$)")
+ECHO = Wording(LEAD + r"(?=(?:[^\s.,;]+ ){1,5}it is)<some> it is(?: then)?(?=[.,!]|$)")
 ECHO_AGREED = Wording(LEAD + r"<some>,? (?:is )?agreed(?=[.,!]|$)")
 """The choice is said again, as the choice."""
 EARLIER = re.compile(
@@ -115,7 +117,7 @@ EARLIER = re.compile(
     re.IGNORECASE,
 )
 ROUTINE = re.compile(
-    r"^(?:start|begin|move\s+on|go\s+(?:on|back|through|around|round|over|ahead(?!\s+with)|to\b|home)|see\b|look\b|park\b|talk\b"
+    r"^(?:(?:just|all|then|now|maybe|first|quickly|also)\s+)*(?:cut\s+(?:the|this)\s+meeting|start|begin|move\s+on|go\s+(?:on|back|through|around|round|over|ahead(?!\s+with)|to\b|home)|see\b|look\b|park\b|talk\b"
     r"|discuss|wait|hear\b|continue|get\s+(?:started|going|back|on)|be\b|say\b|face\b|not\b|hope|pretend|assume|think\b|have\b"
     r"|try\b|leave\b|come\b|return|take\s+(?:a|this|that|it|five|ten)\b|do\s+(?:it|that|this)\b|make\s+sure|focus|finish|stop\b|keep\s+(?:going|in\s+mind|moving)"
     r"|first\b|call\b|vote|imagine|suppose|recap|review|check\b|know\b|call\s+it|read\b|skip\b|meet\b|open\b|close\s+(?:the\s+)?meeting|wrap|pass\b|jump|turn\b|remember|forget"

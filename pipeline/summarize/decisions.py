@@ -12,8 +12,8 @@ import re
 import msgspec
 
 from pipeline.summarize import choice_words as choice
-from pipeline.summarize.acts import Act, Said
 from pipeline.summarize.draft import Draft, Span, Talk, about, alike, line
+from pipeline.summarize.said import Act, Said
 from pipeline.summarize.words import content, tokens
 
 _PROPOSED_TURNS = 4
@@ -54,9 +54,9 @@ class Decisions:
         elif place == 0 and "object" in said.signs and not said.signs & {"firm_assent"}:
             self._object(turn, speaker)
         kinds = {act.kind for act in said.acts}
-        if not said.asked and place <= 2 and "assent" in said.signs and "object" not in said.signs:
-            self._assent(turn, speaker, said, span)
-        elif not said.asked and "firm_assent" in said.signs and "decide" not in kinds:
+        if (
+            not said.asked and place <= 2 and "assent" in said.signs and "object" not in said.signs
+        ) or (not said.asked and "firm_assent" in said.signs and "decide" not in kinds):
             self._assent(turn, speaker, said, span)
         self._undo(turn, said, span)
         for act in said.acts:
@@ -141,7 +141,7 @@ class Decisions:
         return (turn, found[-1].start, found[-1].end) if found else None
 
     def _poll(self, turn: int, place: int, speaker: str, span: Span, words: Span) -> None:
-        """"..., are we all fine with that?": what goes before is now put to the others."""
+        """ "..., are we all fine with that?": what goes before is now put to the others."""
         if len(content(self._talk.text(words))) >= _TELLING:
             self._propose(turn, speaker, span, words)
             return
@@ -174,7 +174,7 @@ class Decisions:
                 draft.add(span)
 
     def _echo(self, turn: int, span: Span, words: Span) -> None:
-        """"Blue it is.", "No discount, agreed.": the choice made from what was just said."""
+        """ "Blue it is.", "No discount, agreed.": the choice made from what was just said."""
         wanted = about(self._talk.text(words))
         for proposal in reversed(self._proposals):
             known = about(self._talk.text(proposal.words))
@@ -194,17 +194,21 @@ class Decisions:
 
     def _choose(self, turn: int, speaker: str, said: Said, span: Span) -> None:
         """One of the ways laid open before, said as an order ("Roll back.")."""
-        words = tokens(said.text)
-        if not 1 < len(words) <= _CHOICE_WORDS:
+        if not 1 < said.words <= _CHOICE_WORDS or not said.content:
             return
+        words = tokens(said.text)
         for option in reversed(self._proposals):
             if turn - option.turn > _PROPOSED_TURNS:
                 return
-            named = tokens(self._talk.text(option.words))
-            if option.option and option.speaker != speaker and named[:1] == words[:1]:
-                if set(said.content) <= set(content(self._talk.text(option.words))) and said.content:
-                    self._decided(turn, span, line(said.text), speaker, also=option.span)
-                    return
+            named = self._talk.text(option.words)
+            if (
+                option.option
+                and option.speaker != speaker
+                and tokens(named)[:1] == words[:1]
+                and set(said.content) <= set(content(named))
+            ):
+                self._decided(turn, span, line(said.text), speaker, also=option.span)
+                return
 
     # Decisions ------------------------------------------------------------------------------
 
@@ -238,7 +242,11 @@ class Decisions:
             )
             for proposal in self._proposals:
                 near = turn - proposal.turn <= _LINKED_TURNS
-                if near and not proposal.option and alike(words, about(self._talk.text(proposal.words))):
+                if (
+                    near
+                    and not proposal.option
+                    and alike(words, about(self._talk.text(proposal.words)))
+                ):
                     known.spans.append(proposal.span)
             self.drafts.append(known)
         elif maker not in ("assent", "confirm") and turn - known.made <= _PROPOSED_TURNS:
@@ -266,10 +274,8 @@ class Decisions:
         self._proposals = [p for p in self._proposals if p.turn < turn - 1 or p.speaker == speaker]
 
     def _object(self, turn: int, speaker: str) -> None:
-        """"No, wait.": what one person alone had just decided is open again."""
-        self._proposals = [
-            p for p in self._proposals if p.turn < turn - 1 or p.speaker == speaker
-        ]
+        """ "No, wait.": what one person alone had just decided is open again."""
+        self._proposals = [p for p in self._proposals if p.turn < turn - 1 or p.speaker == speaker]
         self.drafts = [
             d
             for d in self.drafts
@@ -277,7 +283,7 @@ class Decisions:
         ]
 
     def _undo(self, turn: int, said: Said, span: Span) -> None:
-        if said.asked:
+        if said.asked or "undo" not in said.signs:
             return
         for found in choice.UNDO.matches(said.text):
             words = about(said.text[slice(*found.what)]) if found.what else frozenset()

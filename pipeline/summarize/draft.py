@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from pipeline.model.notes import Evidence, Kind, NoteItem, Status
-from pipeline.summarize.acts import Said
 from pipeline.summarize.due import Due, due_words, resolve_due
+from pipeline.summarize.said import Said
 from pipeline.summarize.turns import Turn
 from pipeline.summarize.words import content, tidy
 
@@ -71,7 +71,9 @@ def without_due(words: str) -> str:
         rest = words[at + len(named) :].strip(" .,;!?")
         if len(rest.split()) <= 2 or re.fullmatch(r"at\s+the\s+(?:very\s+)?latest", rest, re.I):
             words = words[:at].rstrip(" ,;–—-")
-    return re.sub(r"\s+(?:so|say|like|until|by|on|for\s+(?:you|us|him|her|them|me))$", "", words, flags=re.I)
+    return re.sub(
+        r"\s+(?:so|say|like|until|by|on|for\s+(?:you|us|him|her|them|me))$", "", words, flags=re.I
+    )
 
 
 def about(words: str) -> frozenset[str]:
@@ -98,8 +100,6 @@ def evidence(talk: Talk, spans: Iterable[Span]) -> tuple[Evidence, ...]:
     for number, start, end in sorted(spans):
         found.extend(e for e in talk.turns[number].evidence(start, end) if e not in found)
     return tuple(found)
-
-
 
 
 def items(talk: Talk, drafts: Iterable[Draft]) -> list[NoteItem]:

@@ -29,20 +29,22 @@ from pipeline.model.notes import (
 from pipeline.model.speech import Message, Utterance
 from pipeline.model.state import MeetingState
 from pipeline.summarize.actions import Actions
-from pipeline.summarize.acts import Said, read
+from pipeline.summarize.acts import read
 from pipeline.summarize.decisions import Decisions
 from pipeline.summarize.draft import Draft, Talk, items
 from pipeline.summarize.people import call_names
-from pipeline.summarize.points import Blocks, lines, overview
+from pipeline.summarize.points import Blocks, Weight, lines, overview, weigh
 from pipeline.summarize.questions import Questions
 from pipeline.summarize.reading import roster_of, zone_of
+from pipeline.summarize.said import Said
 from pipeline.summarize.turns import Turn, turns
-from pipeline.summarize.words import content, function_word_share
+from pipeline.summarize.words import STOP_WORDS, content, tokens
 from pipeline.summarize.writer import Proposal, Window
 
 _ENGLISH = 0.3
 """Share of function words below which a stretch of talk is not English (English lies near 0.5,
 other European languages below 0.2)."""
+_ENOUGH_TO_TELL = 12
 _STRETCH_TURNS = 6
 _FIELDS = ("text", "status", "owner", "owner_candidates", "due", "due_text", "answer", "evidence")
 OTHER_LANGUAGE = (
@@ -57,7 +59,8 @@ class ExtractiveWriter:
 
     def __init__(self) -> None:
         self._read: dict[tuple[str, tuple[tuple[int, int], ...]], tuple[Said, ...]] = {}
-        self._stems: dict[str, tuple[str, ...]] = {}
+        self._weights: dict[str, Weight] = {}
+        self._function_words: dict[str, tuple[int, int]] = {}
         self._names: frozenset[str] = frozenset()
         self._blocks = Blocks()
 
@@ -79,8 +82,9 @@ class ExtractiveWriter:
         used = actions.used | decisions.used
         questions = Questions(talk, used)
         used |= {span[:2] for draft in questions.drafts for span in draft.spans}
-        rows = lines(talk, [self._stems_of(turn) for turn in talk.turns])
-        drafts = [*decisions.drafts, *actions.drafts, *questions.drafts]
+        rows = lines(talk, [self._weighed(turn) for turn in talk.turns])
+        told = [d for d in (*decisions.drafts, *actions.drafts) if content(d.text)]
+        drafts = [*told, *questions.drafts]
         found = items(talk, [*drafts, *self._blocks.points(talk, rows, used)])
         if final and (draft := overview(talk, rows)):
             found = [_named(items(talk, [draft])[0], "n-overview"), *found]
@@ -97,12 +101,12 @@ class ExtractiveWriter:
         if names != self._names:
             self._names = names
             self._read.clear()
-        spoken: list[Utterance | Message] = sorted(
-            [*state.transcript(), *state.chat()], key=_start
-        )
+        spoken: list[Utterance | Message] = sorted([*state.transcript(), *state.chat()], key=_start)
         found = turns(spoken)
         english = self._english(found)
-        said = [self._said(turn) if known else () for turn, known in zip(found, english, strict=True)]
+        said = [
+            self._said(turn) if known else () for turn, known in zip(found, english, strict=True)
+        ]
         foreign = next((n for n, known in enumerate(english) if not known), None)
         return Talk(turns=found, said=said, roster=roster, zone=zone_of(state)), foreign
 
@@ -112,37 +116,47 @@ class ExtractiveWriter:
             self._read[key] = read(turn, self._names)
         return self._read[key]
 
-    def _stems_of(self, turn: Turn) -> list[tuple[str, ...]]:
-        found: list[tuple[str, ...]] = []
+    def _weighed(self, turn: Turn) -> list[Weight]:
+        found: list[Weight] = []
         for start, end in turn.spans:
             text = turn.text[start:end]
-            if text not in self._stems:
-                self._stems[text] = tuple(content(text))
-            found.append(self._stems[text])
+            if text not in self._weights:
+                self._weights[text] = weigh(text)
+            found.append(self._weights[text])
         return found
 
     def _english(self, found: Sequence[Turn]) -> list[bool]:
         """For each turn whether it is English: by its tag, else by its own words, else by those
         of the turns around it. Nothing known counts as English."""
-        shares: list[bool | None] = []
-        for turn in found:
+        counts = [self._counted(turn) for turn in found]
+        known: list[bool] = []
+        for number, turn in enumerate(found):
             tag = (turn.language or "").lower().split("-")[0]
             if tag and tag != "und":
-                shares.append(tag == "en")
-            else:
-                shares.append(_is_english([turn.text]))
-        whole: list[bool] = []
-        for number, share in enumerate(shares):
-            if share is None:
-                around = found[max(0, number - _STRETCH_TURNS) : number + _STRETCH_TURNS + 1]
-                share = _is_english([turn.text for turn in around if not turn.language])
-            whole.append(share is not False)
-        return whole
+                known.append(tag == "en")
+                continue
+            english = _is_english([counts[number]])
+            if english is None:
+                first = max(0, number - _STRETCH_TURNS)
+                english = _is_english(counts[first : number + _STRETCH_TURNS + 1])
+            known.append(english is not False)
+        return known
+
+    def _counted(self, turn: Turn) -> tuple[int, int]:
+        """How many English function words a turn has, and how many words."""
+        if turn.text not in self._function_words:
+            words = tokens(turn.text)
+            functional = sum(word in STOP_WORDS for word in words)
+            self._function_words[turn.text] = functional, len(words)
+        return self._function_words[turn.text]
 
 
-def _is_english(texts: Iterable[str]) -> bool | None:
-    share = function_word_share(texts)
-    return None if share is None else share >= _ENGLISH
+def _is_english(counts: Iterable[tuple[int, int]]) -> bool | None:
+    """None when there are too few words to tell."""
+    functional, words = 0, 0
+    for some, all_of_it in counts:
+        functional, words = functional + some, words + all_of_it
+    return functional / words >= _ENGLISH if words >= _ENOUGH_TO_TELL else None
 
 
 def _start(line: Utterance | Message) -> tuple[int, int, int]:
@@ -204,10 +218,12 @@ def _matched(ours: Sequence[NoteItem], found: Sequence[NoteItem]) -> dict[str, N
                 continue
             shared = sum((e.ref, e.quote) in words for e in old.evidence)
             near = sum(e.ref in refs for e in old.evidence)
-            if old.id != item.id and not shared and not (near and old.text == item.text):
-                if item.id not in ("n-overview", "n-language") or not _is_notice(old, item):
-                    continue
-            rank = 4 * (old.text == item.text) + 2 * (old.status != "rejected") + (old.id == item.id)
+            known = old.id == item.id or shared or (near and old.text == item.text)
+            if not known and not _is_notice(old, item):
+                continue
+            rank = (
+                4 * (old.text == item.text) + 2 * (old.status != "rejected") + (old.id == item.id)
+            )
             pairs.append(((-rank, -shared, number, order), old, item))
     matched: dict[str, NoteItem] = {}
     taken: set[str] = set()
@@ -245,9 +261,9 @@ def _changes(old: NoteItem, item: NoteItem) -> list[Op]:
         for name in _FIELDS
         if name not in old.locked and getattr(item, name) != getattr(old, name)
     }
-    if old.status == "rejected" and "status" in wanted:
-        if old.check.state == "unverified" and set(wanted) == {"status"}:
-            return []  # held back because it could not be verified; nothing new speaks for it
+    held = old.status == "rejected" and old.check.state == "unverified"
+    if held and set(wanted) == {"status"}:
+        return []  # kept back because it could not be verified; nothing new speaks for it
     if not wanted:
         return []
     ops: list[Op] = []

@@ -8,6 +8,7 @@ missed as soon as it is back. Queue: none of its own; lines wait in the log.
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Iterable
 from typing import Literal
 
@@ -72,6 +73,7 @@ class NotesStage:
         self._finishing = False
         self._live: asyncio.Event | None = None
         self._asking: asyncio.Task[Proposal] | None = None
+        self._one_thread = threading.Lock()
 
     # -- life -----------------------------------------------------------------------------
 
@@ -179,9 +181,21 @@ class NotesStage:
         self._reading.cover(writer.author, reads_to)
         return True
 
+    async def _ask(self, writer: Writer, window: Window) -> Proposal:
+        """Extraction computes for tenths of a second: the event loop must not wait for it, nor two
+        threads work on it when a call was broken off."""
+        if writer.author != "extractive":
+            return await writer.propose(window)
+
+        def compute() -> Proposal:
+            with self._one_thread:
+                return asyncio.run(_proposal(writer, window))
+
+        return await asyncio.to_thread(compute)
+
     async def _propose(self, writer: Writer, window: Window) -> Proposal | None:
         """The writer's answer; None when ``finish`` broke it off."""
-        self._asking = asyncio.create_task(_ask(writer, window))
+        self._asking = asyncio.create_task(self._ask(writer, window))
         try:
             return await self._asking
         except asyncio.CancelledError:
@@ -304,7 +318,7 @@ class NotesStage:
         until = self._machine.monotonic() + self._settings.final_patience_s
         while True:
             try:
-                return self._writer, await _ask(self._writer, window)
+                return self._writer, await self._ask(self._writer, window)
             except ModelError as error:
                 delay = outage.failed(error, self._machine.monotonic())
                 self._outage = outage
@@ -314,7 +328,7 @@ class NotesStage:
                     break
             await self._machine.sleep(delay)
         if self._fallback is not None:
-            return self._fallback, await _ask(self._fallback, window)
+            return self._fallback, await self._ask(self._fallback, window)
         unread, _ = self._reading.new(self._reading.covered(self._writer.author))
         if not unread:
             return self._writer, Proposal()
@@ -401,10 +415,7 @@ class NotesStage:
         return self._written.get(author)
 
 
-async def _ask(writer: Writer, window: Window) -> Proposal:
-    """Extraction computes for tenths of a second; the event loop must not wait for it."""
-    if writer.author == "extractive":
-        return await asyncio.to_thread(asyncio.run, writer.propose(window))
+async def _proposal(writer: Writer, window: Window) -> Proposal:
     return await writer.propose(window)
 
 

@@ -14,11 +14,11 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from pipeline.summarize.acts import Said
 from pipeline.summarize.draft import Draft, Span, Talk, line
-from pipeline.summarize.question_words import AMOUNT, CORRECTION
+from pipeline.summarize.question_words import AMOUNT
 from pipeline.summarize.rank import lexrank, mmr, vectors
-from pipeline.summarize.words import tidy, tokens
+from pipeline.summarize.said import Said
+from pipeline.summarize.words import content, tidy, tokens
 
 BLOCK_MS = 90_000
 _FEWEST_WORDS = 7
@@ -43,38 +43,57 @@ class Line(msgspec.Struct, frozen=True):
     sound: bool
 
 
-def lines(talk: Talk, stems: Sequence[Sequence[tuple[str, ...]]]) -> list[list[Line]]:
-    """The sentences of each turn that are long enough to tell something. ``stems[n]`` are those
-    of the sentences of turn ``n``, whether or not the rules know their language."""
+class Weight(msgspec.Struct, frozen=True):
+    """What a sentence weighs: the stems of its words that carry meaning, and all its words."""
+
+    stems: tuple[str, ...]
+    words: int
+
+    @property
+    def tells(self) -> bool:
+        """Whether it is long enough to tell something, and short enough to be read."""
+        return _FEWEST_WORDS <= self.words <= _MOST_WORDS and len(set(self.stems)) >= _LEAST_CONTENT
+
+
+def weigh(text: str) -> Weight:
+    """The weight of a sentence in any language."""
+    return Weight(tuple(content(text)), len(tokens(text)))
+
+
+def lines(talk: Talk, weights: Sequence[Sequence[Weight]]) -> list[list[Line]]:
+    """The sentences of each turn that tell something. ``weights[n]`` are those of the sentences
+    of turn ``n``, whether or not the rules know their language."""
     found: list[list[Line]] = []
     for number, turn in enumerate(talk.turns):
+        if not any(weight.tells for weight in weights[number]):
+            found.append([])
+            continue
         said = {s.start: s for s in talk.said[number]}
         corrected = number + 1 < len(talk.turns) and _corrects(talk.said[number + 1 : number + 7])
         row: list[Line] = []
-        for (start, end), words in zip(turn.spans, stems[number], strict=True):
-            text = turn.text[start:end]
-            count = len(tokens(text))
-            if not _FEWEST_WORDS <= count <= _MOST_WORDS or len(set(words)) < _LEAST_CONTENT:
+        for (start, end), weight in zip(turn.spans, weights[number], strict=True):
+            if not weight.tells:
                 continue
+            text = turn.text[start:end]
             sentence = said.get(start)
             sound = (sentence is None or _is_plain(sentence)) and not (
                 corrected and AMOUNT.search(text)
             )
-            row.append(Line((number, start, end), text, words, sound))
+            row.append(Line((number, start, end), text, weight.stems, sound))
         found.append(row)
     return found
 
 
 def _corrects(following: Sequence[tuple[Said, ...]]) -> bool:
     """Whether somebody soon says that a figure was wrong."""
-    return any(
-        CORRECTION.search(said.text) and not said.acts for turn in following for said in turn
-    )
+    return any("corrects" in said.signs and not said.acts for turn in following for said in turn)
 
 
 def _is_plain(said: Said) -> bool:
     kinds = {act.kind for act in said.acts} - {"option", "done", "need"}
-    return not said.asked and not kinds and not said.signs & {"joke", "unknown", "give_up", "thanks"}
+    return (
+        not said.asked and not kinds and not said.signs & {"joke", "unknown", "give_up", "thanks"}
+    )
 
 
 class Blocks:
@@ -83,8 +102,10 @@ class Blocks:
     def __init__(self) -> None:
         self._known: dict[tuple[str, ...], tuple[int, float]] = {}
 
-    def points(self, talk: Talk, rows: Sequence[Sequence[Line]], taken: set[tuple[int, int]]) -> list[Draft]:
-        """At most a few sentences, in order of speech. ``taken`` (turn, start) are items already."""
+    def points(
+        self, talk: Talk, rows: Sequence[Sequence[Line]], taken: set[tuple[int, int]]
+    ) -> list[Draft]:
+        """A few sentences in order of speech. ``taken`` (turn, start) are items already."""
         if not talk.turns:
             return []
         first = talk.turns[0].start_ms

@@ -6,9 +6,7 @@ import re
 
 from pipeline.summarize.wording import LEAD, Wording
 
-_AUX = (
-    r"(?:do|does|did|is|are|was|were|can|could|will|would|should|shall|have|has|had|may|must)(?:n['’]?t)?"
-)
+_AUX = r"(?:do|does|did|is|are|was|were|can|could|will|would|should|shall|have|has|had|may|must)(?:n['’]?t)?"
 _SUBJECT = (
     r"(?:we|you|i|they|he|she|it|the|a|an|our|that|there|this|these|those|my|your|his|her|their|its|any"
     r"|anybody|anyone|everybody|everyone|somebody|someone|people)"
@@ -24,9 +22,7 @@ WH = re.compile(
     r"^(?:[^?]*?[,;]\s+)?(?:(?:and|but|or|so|also)\s+)?(?P<wh>what|when|where|who|whom|why|how|which|whose)\b",
     re.IGNORECASE,
 )
-YES_NO = re.compile(
-    rf"^(?:[^?]*?[,;]\s+)?(?:(?:and|but|or|so|also)\s+)?{_AUX}\s", re.IGNORECASE
-)
+YES_NO = re.compile(rf"^(?:[^?]*?[,;]\s+)?(?:(?:and|but|or|so|also)\s+)?{_AUX}\s", re.IGNORECASE)
 QUANTITY = re.compile(
     r"\b(?:how\s+(?:many|much|long|often|far|old|big|large|fast|high)|what\s+(?:percentage|number|amount|time|day|date"
     r"|price|year)|when|what\s+(?:is|was|are|were)\s+the\s+(?:\w+\s+)?(?:price|cost|number|total|peak|budget|rate|deadline))\b",
@@ -125,7 +121,9 @@ NAMES_QUESTION = Wording(
     r"\b(?:that|this|the) question (?:stays|remains|is still|is) open\b",
 )
 """Says that what went before was a question, whatever an engine made of it."""
-FOUND = Wording(r"^(?:okay |ok |so |right |ah |oh )*(?:got it|found it|here it is|I have it|I've got it|there it is)\b")
+FOUND = Wording(
+    r"^(?:okay |ok |so |right |ah |oh )*(?:got it|found it|here it is|I have it|I've got it|there it is)\b"
+)
 YES = re.compile(
     r"^(?:(?:oh|ah|well|um+|uh+|er+|hm+|so|honestly|actually|i\s+think|i\s+believe|in\s+fact|apparently)[,.\s]+)*"
     r"(?:yes|yeah|yep|yup|no|nope|nah|correct|sure|of\s+course|absolutely|definitely|certainly|not\s+(?:really|any|at\s+all|yet)"

@@ -8,18 +8,20 @@ it is left for later. What neither happens to was only talk.
 from __future__ import annotations
 
 from pipeline.summarize import question_words as asking
-from pipeline.summarize.acts import Said, is_vague
 from pipeline.summarize.draft import Draft, Span, Talk, line
+from pipeline.summarize.said import Said, is_vague
 from pipeline.summarize.words import tidy
 
 _REPLY_TURNS = 8
 _REPLY_MS = 120_000
 _TELLING = 2
 _FAR_FROM_ASKED = 3
+_FEWEST = 3
 _ANSWER_WORDS = 34
 _SHORT_WORDS = 5
 _SELF_CONTAINED = 5
 _BARE_WORDS = 2
+_RAMBLING = 32
 _WEIGHTY = 4
 
 
@@ -37,10 +39,8 @@ class Questions:
             elif any("names_question" in s.signs for s in said) and number:
                 self._called_one(number, said, used)
 
-    def _called_one(
-        self, number: int, said: tuple[Said, ...], used: set[tuple[int, int]]
-    ) -> None:
-        """"We leave that question open": what was said just before is one, if none was seen."""
+    def _called_one(self, number: int, said: tuple[Said, ...], used: set[tuple[int, int]]) -> None:
+        """ "We leave that question open": what was said just before is one, if none was seen."""
         before = [s for s in self._talk.said[number - 1] if len(s.content) >= _TELLING]
         if not before or self._talk.speaker(number - 1) == self._talk.speaker(number):
             return
@@ -61,9 +61,8 @@ class Questions:
 
     @staticmethod
     def _is_worth(said: Said) -> bool:
-        if not any(act.kind == "question" for act in said.acts) or said.words < _FAR_FROM_ASKED or said.text in asking.KINDNESS:
-            return False
-        return bool(asking.WH.match(said.text) or asking.YES_NO.match(said.text))
+        asks = any(act.kind == "question" for act in said.acts)
+        return asks and "courtesy" not in said.signs and _FEWEST <= said.words <= _RAMBLING
 
     def _follow(self, turn: int, said: Said) -> None:
         talk = self._talk
@@ -94,10 +93,10 @@ class Questions:
                 if any(self._is_worth(s) for s in reply):
                     break
                 continue
-            if unknown and not open_spans and number - turn <= _FAR_FROM_ASKED:
-                if checking is None or talk.speaker(number) == checking:
-                    open_spans += [(number, s.start, s.end) for s in unknown]
-                    continue
+            about_it = number - turn <= _FAR_FROM_ASKED and checking in (None, talk.speaker(number))
+            if unknown and not open_spans and about_it:
+                open_spans += [(number, s.start, s.end) for s in unknown]
+                continue
             if open_spans:
                 break
             if any("checking" in s.signs for s in reply) and number - turn <= 2:
@@ -149,7 +148,11 @@ class Questions:
             return []
         if not fits or (not shared and distance > _FAR_FROM_ASKED and not looked):
             return []
-        if words <= _BARE_WORDS and len(asked.content) < _WEIGHTY and not asking.AMOUNT.search(text):
+        if (
+            words <= _BARE_WORDS
+            and len(asked.content) < _WEIGHTY
+            and not asking.AMOUNT.search(text)
+        ):
             return []  # a bare "yes" to a small question was only talk
         return self._telling(number, reply)
 

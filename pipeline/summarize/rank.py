@@ -36,7 +36,8 @@ def vectors(sentences: Sequence[Sequence[str]]) -> Vectors:
             idf = math.log((1 + len(sentences)) / (1 + seen[word])) + 1
             rows[number, terms[word]] = (1 + math.log(count)) * idf
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 0)
+    scaled: Vectors = np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 0)
+    return scaled
 
 
 def lexrank(rows: Vectors) -> NDArray[np.float64]:
@@ -51,16 +52,14 @@ def lexrank(rows: Vectors) -> NDArray[np.float64]:
     steps = np.divide(alike, sums, out=np.full_like(alike, 1 / count), where=sums > 0)
     scores: NDArray[np.float64] = np.full(count, 1 / count)
     for _ in range(_ROUNDS):
-        moved = (1 - _DAMPING) / count + _DAMPING * (steps.T @ scores)
+        moved: NDArray[np.float64] = (1 - _DAMPING) / count + _DAMPING * (steps.T @ scores)
         if np.abs(moved - scores).sum() < _SETTLED:
             return moved
         scores = moved
     return scores
 
 
-def mmr(
-    rows: Vectors, scores: NDArray[np.float64], count: int, balance: float = 0.7
-) -> list[int]:
+def mmr(rows: Vectors, scores: NDArray[np.float64], count: int, balance: float = 0.7) -> list[int]:
     """Indexes of at most ``count`` sentences, best first: high in score, unlike one another.
 
     ``balance`` in 0..1 weighs score (scaled to a maximum of 1) against likeness. Ties go to the

@@ -170,7 +170,7 @@ ASKED_NOW = re.compile(
 
 NEED = Wording(
     r"\b(?:somebody|someone|anybody|anyone|one of us|one of you) (?:has to|needs to|should|must"
-    r"|ought to|will have to|could|can|please|will|also needs to|really needs to) (?=[a-z])<some>(?=[.,;!?]|$)",
+    r"|ought to|will have to|please|also needs to|really needs to) (?=[a-z])<some>(?=[.,;!?]|$)",
     r"\b(?:somebody|someone) (?=[a-z]+s\b)<some>(?=[.,;!?]|$)",
     r"\bwho(?:'s| is) (?:going to |gonna |doing |taking |up for )?(?=[a-z]+(?:ing)?\b)<some>(?=[.,;!?]|$)",
     r"\bwho (?:will|can|could|would|wants to|wants|would like to|should|is able to|volunteers to) <some>(?=[.,;!?]|$)",
@@ -202,7 +202,9 @@ WITHDRAW = Wording(
     r"|I don't need to|I don't have to|I needn't|I need not) <some>(?=[.,;!?]|$)",
 )
 """Something is given up, and named."""
-NOT_GIVEN_UP = re.compile(r"\b(?:don['’]?t|not|never|to|can['’]?t|won['’]?t|cannot)\s+$", re.IGNORECASE)
+NOT_GIVEN_UP = re.compile(
+    r"\b(?:don['’]?t|not|never|to|can['’]?t|won['’]?t|cannot)\s+$", re.IGNORECASE
+)
 """Before "forget the ..." it says the opposite."""
 WITHDRAW_THAT = Wording(
     r"\b(?:scratch|scrap|cancel|skip|strike|undo) (?:that|it|this)\b",
@@ -263,7 +265,9 @@ _FINE_IF = (
     r"|\bif\s+(?:you\s+(?:can|like|want|don['’]?t\s+mind|wish|could)|possible|that['’]?s|that\s+is|it['’]?s"
     r"|needed|necessary|i\s+can|not\b|so\b|anything\b)"
 )
-_IF = re.compile(r"\b(?:if|unless|in\s+case|provided|assuming|as\s+soon\s+as\s+hell)\b", re.IGNORECASE)
+_IF = re.compile(
+    r"\b(?:if|unless|in\s+case|provided|assuming|as\s+soon\s+as\s+hell)\b", re.IGNORECASE
+)
 _FINE = re.compile(_FINE_IF, re.IGNORECASE)
 
 
@@ -273,8 +277,8 @@ def conditional(text: str) -> bool:
 
 
 UNFINISHED = re.compile(
-    r"\b(?:the|an?|to|of|for|with|and|or|but|than|then|i['’]?m|i|we|you|it['’]s|was|is|are|any|some|my|our|your|if|because|like"
-    r"|about|what|that\s+i|sort\s+of|kind\s+of|uh|um)$",
+    r"\b(?:the|an?|to|of|with|and|or|but|than|i['’]?m|i|it['’]s|was|is|are|any|some|my|our|your|if|because"
+    r"|that\s+i|sort\s+of|kind\s+of|uh|um)$|^\w+\s+about$",
     re.IGNORECASE,
 )
 """Words nobody stops at: the sentence broke off there."""

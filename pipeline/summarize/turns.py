@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 import msgspec
 
@@ -109,9 +110,20 @@ def _continued(
             if group is groups[-1]:
                 return group if gap <= SAME_TURN_MS else None
             return group if gap <= _RESUMES_MS and not _is_complete(last.text) else None
-        if isinstance(last, Message) or len(tokens(last.text)) > _INTERJECTION_WORDS:
+        if isinstance(last, Message) or not _is_interjection(last.text):
             return None
     return None
+
+
+# A live meeting's transcript is read again and again; its lines stay the same.
+@lru_cache(maxsize=4096)
+def _is_interjection(text: str) -> bool:
+    return len(tokens(text)) <= _INTERJECTION_WORDS
+
+
+@lru_cache(maxsize=4096)
+def _sentences(text: str) -> tuple[tuple[int, int], ...]:
+    return tuple(sentences(text))
 
 
 def _same_voice(first: Utterance | Message, second: Utterance | Message) -> bool:
@@ -138,7 +150,7 @@ def _turn(group: Sequence[Utterance | Message]) -> Turn:
                 end_ms=_end(line),
             )
         )
-        found = [(start + offset, end + offset) for start, end in sentences(line.text)]
+        found = [(start + offset, end + offset) for start, end in _sentences(line.text)]
         if previous is not None and spans and found and _runs_on(previous, line):
             found[0] = (spans.pop()[0], found[0][1])
         spans.extend(found)

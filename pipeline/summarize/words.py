@@ -35,7 +35,8 @@ _ABBREVIATION = re.compile(
     r"\b(?:mr|mrs|ms|dr|prof|vs|approx|e\.g|i\.e|a\.m|p\.m|no(?=\.\s\d))\.", re.IGNORECASE
 )
 _FILLER = re.compile(
-    r"(?:^|(?<!\blet)(?<!\bdo)(?<!\bif)(?<!\bas),?\s+)(?:u+m+|u+h+|e+r+m?|h+m+|mm+(?:-?hm+)?|you know|i mean)(?=[\s,.!?]|$),?",
+    r"(?:^|(?<!\blet)(?<!\bdo)(?<!\bif)(?<!\bas),?\s+)"
+    r"(?:u+m+|u+h+|e+r+m?|h+m+|mm+(?:-?hm+)?|you know|i mean)(?=[\s,.!?]|$),?",
     re.IGNORECASE,
 )
 _LEAD_IN = re.compile(

@@ -10,25 +10,30 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from pipeline.base.clock import ManualClock
+from pipeline.base.secret import Secret
 from pipeline.rtms import messages as m
 from pipeline.rtms.enums import MediaType
 from pipeline.rtms.greeting import wanted_params
 from pipeline.rtms.media import Media
 from pipeline.rtms.moments import EARLIEST_MS, LATEST_MS
-from pipeline.rtms.orders import Close, Open, Order
+from pipeline.rtms.orders import Close, Open, Order, Phase
 from pipeline.rtms.outputs import (
     AudioReceived,
     ConnectionBack,
     ConnectionLost,
     ProtocolFault,
+    StreamLive,
     TranscriptReceived,
 )
-from pipeline.rtms.products import payload_fields, url_list
+from pipeline.rtms.products import EVENT_NAMES, payload_fields, url_list
 from pipeline.rtms.recovery import Recovery
 from pipeline.rtms.settings import RtmsSettings
 from pipeline.rtms.signaling import Signaling
+from pipeline.rtms.signature import webhook_signature
 from pipeline.rtms.standing import Standing
 from pipeline.rtms.timing import Timing
+from pipeline.rtms.webhook import _Listener
 
 T0 = 1_790_000_000_000
 TIMING = Timing.of(RtmsSettings())
@@ -136,6 +141,29 @@ def test_webhook_fields_and_urls_never_raise(value: Any) -> None:
     assert all(url.lower().startswith(("ws://", "wss://")) for url in url_list(value))
 
 
+webhook_names = st.sampled_from(
+    [
+        *("event", "event_ts", "payload", "object", "plainToken", "meeting_uuid", "stop_reason"),
+        *("rtms_stream_id", "server_urls", "signaling", "topic", "engagement_id"),
+    ]
+)
+webhooks = st.builds(
+    lambda event, fields: json.dumps({**fields, "event": event}).encode(),
+    st.sampled_from([*EVENT_NAMES, "endpoint.url_validation", "rtms.concurrency_limited", "?"]),
+    st.dictionaries(webhook_names, st.dictionaries(webhook_names, values) | values, max_size=5),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(webhooks | st.binary(max_size=200) | values.map(lambda value: json.dumps(value).encode()))
+def test_any_signed_webhook_is_answered(body: bytes) -> None:
+    listener = _Listener(Secret("tok"), ManualClock(T0), lambda notice: None)
+    at = str(T0 // 1000)
+    reply = listener._judge(body, webhook_signature(Secret("tok"), at, body), at)
+    assert reply.status in (200, 400)
+    assert "\n" not in reply.text
+
+
 class Connections(RuleBasedStateMachine):
     """Any order of happenings: never two connections, every loss told once and taken back once."""
 
@@ -154,6 +182,7 @@ class Connections(RuleBasedStateMachine):
         self.opening: set[str] = set()
         self.up: set[str] = set()
         self.lost: set[str] = set()
+        self.live = False
         self.obey(self.recovery.start(self.now))
 
     def obey(self, orders: list[Order]) -> None:
@@ -174,6 +203,8 @@ class Connections(RuleBasedStateMachine):
             elif isinstance(order, ConnectionBack):
                 assert order.media in self.lost, "back without having been lost"
                 self.lost.discard(order.media)
+            elif isinstance(order, StreamLive):
+                self.live = True
             elif isinstance(order, ProtocolFault):
                 assert order.detail
 
@@ -242,6 +273,14 @@ class Connections(RuleBasedStateMachine):
     def stops_at_last(self) -> None:
         if self.now > 30:
             self.obey(self.recovery.terminated(6, self.now))
+
+    @invariant()
+    def what_is_not_up_was_told(self) -> None:
+        if not self.live or self.recovery._done:
+            return
+        for name, socket in self.recovery._media.items():
+            if socket.phase is not Phase.GONE and name not in self.up:
+                assert name in self.lost, "a loss nobody was told"
 
     @invariant()
     def it_is_going_on_or_over(self) -> None:

@@ -323,6 +323,15 @@ def test_lost_media_comes_back_alone_by_the_own_timer() -> None:
     assert told(orders) == [ConnectionBack("all")]
 
 
+def test_each_loss_is_told_and_taken_back() -> None:
+    story = Story().live()
+    for _ in range(3):
+        lost = told(story.recovery.closed("all", "reset", story.now))
+        assert lost == [ConnectionLost("all", "media_lost", "reset")]
+        story.after(3)
+        assert told(story.recovery.media_ready("all", story.now)) == [ConnectionBack("all")]
+
+
 def test_media_that_zoom_says_is_lost_is_closed_and_rebuilt() -> None:
     story = Story("split").live()
     orders = story.recovery.media_interrupted(MediaType.AUDIO, story.now)

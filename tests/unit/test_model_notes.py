@@ -114,16 +114,15 @@ def test_the_same_patch_again_changes_nothing(before: list[Patch], last: list[Pa
 
 
 @given(
-    patches(["a1", "a2", "b1", "b2"], prefix="x").filter(
-        lambda ps: not any(isinstance(op, Merge) for p in ps for op in p.ops)
-    ),
+    patches(["a1", "a2"], most=3, prefix="x"),
+    patches(["b1", "b2"], most=3, prefix="y"),
     patches(["a1", "a2"], prefix="a"),
     patches(["b1", "b2"], prefix="b"),
 )
 def test_patches_of_different_items_commute(
-    before: list[Patch], left: list[Patch], right: list[Patch]
+    left_before: list[Patch], right_before: list[Patch], left: list[Patch], right: list[Patch]
 ) -> None:
-    start = apply_all(Notes(), before)
+    start = apply_all(apply_all(Notes(), left_before), right_before)
     one = apply_all(apply_all(start, left), right)
     other = apply_all(apply_all(start, right), left)
     assert one == other

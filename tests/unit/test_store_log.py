@@ -4,6 +4,7 @@ import asyncio
 import os
 import sqlite3
 import stat
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -27,6 +28,14 @@ class FixedIds:
 
     def new(self) -> str:
         return self._ids.pop(0)
+
+
+def reading(home: Path) -> closing[Reader]:
+    return closing(Reader.open(home))
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
 
 
 def commits() -> float:
@@ -67,7 +76,7 @@ async def test_append_gives_what_readers_will_read(tmp_path: Path) -> None:
         log = await store.create(OPENED)
         events = await log.append(said(1, "naïve \0 \u2028 text"), said(2))
         assert events == await log.events(after=1) == store.reader.events(log.meeting, after=1)
-        with Reader_open(tmp_path) as other:
+        with reading(tmp_path) as other:
             assert other.events(log.meeting, after=1) == events
         assert await log.append() == []
 
@@ -159,9 +168,9 @@ async def test_closing_commits_what_was_handed_over(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="closed") as refused:
         await log.append(said(11))
     assert not refused.value.retryable
-    with Reader_open(tmp_path) as reader:
-        assert reader.view(log.meeting).last_seq == 11
     assert not (tmp_path / (DATABASE + "-wal")).exists()
+    with reading(tmp_path) as reader:
+        assert reader.view(log.meeting).last_seq == 11
 
 
 async def test_a_store_goes_on_where_the_last_one_stopped(tmp_path: Path) -> None:
@@ -214,21 +223,6 @@ async def test_find_gives_the_newest_of_several(tmp_path: Path) -> None:
 # -- names, places, permissions -----------------------------------------------------------------
 
 
-def Reader_open(home: Path) -> Closing:  # noqa: N802
-    return Closing(Reader.open(home))
-
-
-class Closing:
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
-
-    def __enter__(self) -> Reader:
-        return self._reader
-
-    def __exit__(self, *_: object) -> None:
-        self._reader.close()
-
-
 async def test_any_unique_beginning_names_a_meeting(tmp_path: Path) -> None:
     ids = FixedIds("3f9aaa", "3f9bbb", "77", "771")
     store = Store.open(tmp_path, clock=ManualClock(), ids=ids)
@@ -274,9 +268,9 @@ async def test_only_the_owner_can_read_whatever_the_umask(tmp_path: Path) -> Non
             log = await store.create(OPENED)
             spool = store.spool(log.meeting)
             assert store.spool(log.meeting) == spool == home / "meetings" / "m0001" / "spool"
-            with Reader_open(home) as reader:
+            with reading(home) as reader:
                 reader.meetings()
-                files = {p.name: stat.S_IMODE(p.stat().st_mode) for p in home.rglob("*")}
+                files = {p.name: mode(p) for p in home.rglob("*")}
     finally:
         os.umask(old)
     assert files == {
@@ -288,18 +282,18 @@ async def test_only_the_owner_can_read_whatever_the_umask(tmp_path: Path) -> Non
         "m0001": 0o700,
         "spool": 0o700,
     }
-    assert stat.S_IMODE(home.stat().st_mode) == 0o700
+    assert mode(home) == 0o700
 
 
 async def test_loose_files_are_tightened_and_shared_folders_left_alone(tmp_path: Path) -> None:
     (tmp_path / "other").write_text("somebody else's")
-    tmp_path.chmod(0o755)
+    os.chmod(tmp_path, 0o755)  # noqa: PTH101 - a test may block
     async with opened(tmp_path):
         pass
     (tmp_path / DATABASE).chmod(0o644)
     async with opened(tmp_path):
-        assert stat.S_IMODE((tmp_path / DATABASE).stat().st_mode) == 0o600
-    assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o755
+        assert mode(tmp_path / DATABASE) == 0o600
+    assert mode(tmp_path) == 0o755
 
 
 @pytest.mark.parametrize("name", ["../escape", "a/b", "", ".", "x" * 65])

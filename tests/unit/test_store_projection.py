@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from store_events import CALLS, OPENED, opened, said
 
 from pipeline.model import events as ev
-from pipeline.model.notes import Add, Merge, NoteItem, Patch
+from pipeline.model.notes import Add, Evidence, Merge, NoteItem, Patch
 from pipeline.model.state import MeetingState
 from pipeline.store.layout import DATABASE
 from pipeline.store.migrate import migrations
@@ -94,10 +94,16 @@ def test_columns_are_those_of_the_migrations() -> None:
     db.close()
 
 
+def words(number: int) -> Evidence:
+    return Evidence(ref=f"u{number}", revision=1, quote="q", start_ms=1, end_ms=2)
+
+
 def test_a_patch_costs_what_it_touches() -> None:
     state = MeetingState("m")
     bodies: list[ev.Body] = [OPENED]
-    adds = tuple(Add(NoteItem(id=f"n{i}", kind="point", text="t")) for i in range(200))
+    adds = tuple(
+        Add(NoteItem(id=f"n{i}", kind="point", text="t", evidence=(words(i),))) for i in range(200)
+    )
     patch = Patch(id="p", at_ms=1, author="model", ops=adds)
     bodies.append(ev.NotesPatched(patch=patch, covered_seq=1))
     merge = Patch(id="q", at_ms=2, author="model", ops=(Merge("n3", "n7"), Merge("n7", "n9")))

@@ -120,7 +120,7 @@ async def test_the_better_match_comes_first(tmp_path: Path) -> None:
 HOSTILE = [
     "", " ", '"', '""', '"""', "'", "*", "a*", "a OR", "OR", "AND NOT", "NEAR(", "NEAR(a b, 3)",
     "text:x", "speaker : y", "{a b}:c", "(", ")", "a) OR (b", "^a", "a + b", "-a", "a--", ";",
-    "'; DROP TABLE event; --", "\0", "a\0b", "\ud800", "\ud800abc", "é̀", "日本語", "🙂", "\\", "%", "_",
+    "'; DROP TABLE event; --", "\0", "a\0b", "\ud800", "\ud800abc", "é̀", "日本語", "🙂", "\\", "%",
     'un"balanced', "a" * 100_000, "a " * 5_000, '"a" ' * 5_000, "col:*", "passage_words",
 ]  # fmt: skip
 
@@ -153,9 +153,8 @@ async def test_no_query_can_break_the_search(tmp_path: Path, query: str) -> None
 
 
 @settings(max_examples=400, deadline=None)
-@given(st.text())
-@given(st.text(alphabet="ab\"*()^:+-{} ,ORANDTEXT\0'", max_size=30))
-@example('"')
+@given(st.text(), st.text(alphabet="ab\"*()^:+-{} ,ORANDTEXT\0'", max_size=30))
+@example('"', "*")
 def test_any_text_is_a_valid_query(text: str, syntax: str) -> None:
     base = sqlite3.connect(":memory:")
     try:

@@ -438,7 +438,7 @@ async def test_words_a_model_refuses_three_times_are_left_to_the_fallback() -> N
         await meeting.say("kind words")
         await meeting.pass_time(100)
         assert writer.read[-1] == ["u2"]
-        assert meeting.texts == ["terrible words", "kind words"]
+        assert set(meeting.texts) == {"terrible words", "kind words"}
 
 
 async def test_another_kind_of_trouble_is_news() -> None:
