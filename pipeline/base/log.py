@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 import structlog
@@ -15,13 +15,22 @@ _HIDDEN = ("signature", "secret", "token", "authorization", "api_key", "password
 def redact(
     _logger: object, _method: str, event: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
-    """Mask values whose key names a credential; fold control characters in all other text."""
+    """Mask values whose key names a credential, at any depth; fold control characters."""
     for key, value in event.items():
-        if any(word in key.lower() for word in _HIDDEN):
-            event[key] = "***"
-        elif isinstance(value, str):
-            event[key] = "".join(c if c.isprintable() else " " for c in value)[:2000]
+        event[key] = _safe(key, value)
     return event
+
+
+def _safe(key: object, value: object) -> object:
+    if any(word in str(key).lower() for word in _HIDDEN):
+        return "***"
+    if isinstance(value, str):
+        return "".join(c if c.isprintable() else " " for c in value)[:2000]
+    if isinstance(value, Mapping):
+        return {inner: _safe(inner, held) for inner, held in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_safe("", held) for held in value]
+    return value
 
 
 def set_up(*, json: bool = False, level: str = "info") -> None:

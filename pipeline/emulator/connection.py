@@ -24,6 +24,18 @@ class Connection:
     unanswered: int = 0
     sent: int = 0
 
+    def describe(self) -> dict[str, object]:
+        """State for people and tests; plain JSON values."""
+        return {
+            "socket": self.name,
+            "greeted": self.greeted,
+            "media_type": int(self.media),
+            "media_params": self.params,
+            "sent": self.sent,
+            "keep_alives": self.pings,
+            "unanswered": self.unanswered,
+        }
+
     @property
     def name(self) -> str:
         """``signaling`` or the URL key."""

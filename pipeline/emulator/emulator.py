@@ -12,7 +12,6 @@ import msgspec
 import structlog
 
 from pipeline.base.clock import Clock, SystemClock
-from pipeline.base.errors import RtmsNotesError
 from pipeline.emulator.actions import Abort, Close, Notify, Send, Windows
 from pipeline.emulator.certificate import make_certificate
 from pipeline.emulator.control import Control
@@ -60,7 +59,7 @@ class Emulator:
         self._stack = contextlib.AsyncExitStack()
         self._wake = asyncio.Event()
         self._started: float | None = None
-        self._failed: RtmsNotesError | None = None
+        self._failed: Exception | None = None
         self._sender: WebhookSender | None = None
         self._posts: dict[str, asyncio.Task[Any]] = {}
         self._listener = Listener(self, text=self._settings.frames == "text")
@@ -151,10 +150,7 @@ class Emulator:
 
     def received(self, number: int, data: bytes | str) -> None:
         """See ``listener.Events``."""
-        try:
-            self._stream.received(number, data, self._now())
-        except RtmsNotesError as error:  # a tape whose audio cannot be read; run() raises it
-            self._failed = error
+        self._stream.received(number, data, self._now())
         if self._started is None and self._stream.phase == "live":
             self._started = self._clock.monotonic()
         self._act()
@@ -168,6 +164,11 @@ class Emulator:
         """See ``listener.Events``."""
         return self._stream.refuses(path, self._now())
 
+    def failed(self, error: Exception) -> None:
+        """See ``listener.Events``: a tape whose audio cannot be read, or a fault of ours."""
+        self._failed = error
+        self._wake.set()
+
     # -- playing ---------------------------------------------------------------------------
 
     async def _announce(self) -> None:
@@ -175,6 +176,7 @@ class Emulator:
         if sender is None:
             while self._started is None and self._stream.phase != "over":
                 await self._pause(None)
+                self._check()
             return
         problem = await sender.challenge()
         if problem:
@@ -204,11 +206,14 @@ class Emulator:
 
     def _step(self) -> bool:
         """Do what is due; False when the stream is over."""
-        if self._failed is not None:
-            raise self._failed
+        self._check()
         self._stream.advance(self._now())
         self._act()
         return self._stream.phase != "over"
+
+    def _check(self) -> None:
+        if self._failed is not None:
+            raise self._failed
 
     async def _pause(self, seconds: float | None) -> None:
         """Wait for time or for something on a socket."""

@@ -48,6 +48,8 @@ class Events(Protocol):
 
     def refuses(self, path: MediaType) -> bool: ...
 
+    def failed(self, error: Exception) -> None: ...
+
 
 class _Peer:
     """One connection's way out: a queue, so that nobody waits for a slow client."""
@@ -174,6 +176,9 @@ class Listener:
                 self._events.received(number, await connection.recv())
         except (ConnectionClosed, TimeoutError):
             pass
+        except Exception as error:  # websockets would only log it
+            self._events.failed(error)
+            raise
         finally:
             del self._peers[number]
             if not self._peers:

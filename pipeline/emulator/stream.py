@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any, Literal, assert_never
+from typing import Any, Final, Literal, assert_never
 
 import msgspec
 
@@ -39,6 +39,13 @@ from pipeline.rtms.enums import (
     StopReason,
     StreamState,
 )
+
+_TOLD_BY_US: Final = (
+    (MessageType.STREAM_STATE_UPDATE, StreamState.ACTIVE),
+    (MessageType.SESSION_STATE_UPDATE, SessionState.STARTED),
+    (MessageType.SESSION_STATE_UPDATE, SessionState.STOPPED),
+)
+"""States of the tape that come when this stream reaches them, not when the recorded one did."""
 
 Phase = Literal["announced", "live", "interrupted", "over"]
 
@@ -147,10 +154,8 @@ class Stream:
         self.told_in_band = self._signaling is not None
         self._tell_session(SessionState.STOPPED, reason, now)
         self._tell_state(StreamState.TERMINATED, reason, now)
-        for connection in sorted(
-            self._connections.values(), key=lambda c: c.path is None
-        ):  # media first
-            self._out.append(Close(connection.number))
+        media_first = sorted(self._connections.values(), key=lambda c: c.path is None)
+        self._out += [Close(connection.number) for connection in media_first]
         self._connections.clear()
         self._signaling = None
         self._out.append(Notify("stopped", now, reason))
@@ -179,18 +184,7 @@ class Stream:
             "meeting_time": self._start_ms + self._playback.now,
             "present": list(self._playback.roster.values()),
             "subscribed": sorted(self._subscribed),
-            "connections": [
-                {
-                    "socket": c.name,
-                    "greeted": c.greeted,
-                    "media_type": int(c.media),
-                    "media_params": c.params,
-                    "sent": c.sent,
-                    "keep_alives": c.pings,
-                    "unanswered": c.unanswered,
-                }
-                for c in self._connections.values()
-            ],
+            "connections": [c.describe() for c in self._connections.values()],
             "lost": sorted(shown(media) for media in self._lost),
             "sent": dict(sorted(self.sent.items())),
             "faults": dict(sorted(self.faults.items())),
@@ -322,18 +316,10 @@ class Stream:
             elif number in self._subscribed:
                 self._tell(item.payload, "event")
             return None
-        if kind == MessageType.STREAM_STATE_UPDATE and message.get("state") == 4:
+        state = message.get("state")
+        if kind == MessageType.STREAM_STATE_UPDATE and state == StreamState.TERMINATED:
             return _reason(message.get("reason"))
-        begin = (
-            (MessageType.STREAM_STATE_UPDATE, StreamState.ACTIVE),
-            (
-                MessageType.SESSION_STATE_UPDATE,
-                SessionState.STARTED,
-            ),
-        )
-        stopped = (MessageType.SESSION_STATE_UPDATE, SessionState.STOPPED)
-        own = (kind, message.get("state")) in (*begin, stopped)  # told by ourselves in time
-        if not own and self.ready:
+        if self.ready and (kind, state) not in _TOLD_BY_US:
             self._tell(item.payload, "state")
         return None
 

@@ -160,7 +160,7 @@ class Recovery:
             return self._rest_media(detail)
         if self._signaling.phase is not Phase.UP:
             socket.phase = Phase.IDLE
-            return [] if self._any_media_up() else self._tell_all_lost(detail)
+            return self._tell_lost(socket, "signaling_lost", detail)
         self._wait(socket, now + wait, now + self._timing.media_window)
         return self._tell_lost(socket, "media_lost", detail)
 

@@ -22,7 +22,6 @@ from pipeline.summarize.words import content, stem, tokens
 
 _ANSWER_TURNS = 3
 _POINTED_TURNS = 4
-_JOKE_TURNS = 2
 _DOING = re.compile(r"\b(?:do|take|handle|pick|look|sort|manage)\b", re.IGNORECASE)
 
 
@@ -45,7 +44,7 @@ class Actions(Workbook):
     def _sentence(self, turn: int, place: int, said: Said) -> None:
         span = (turn, said.start, said.end)
         speaker = self._talk.speaker(turn)
-        if "joke" in said.signs and not said.asked:
+        if "joke" in said.signs:
             self._joke(turn, speaker)
         refused = bool(said.signs & {"refuse"}) and place <= 1
         if refused:
@@ -71,12 +70,18 @@ class Actions(Workbook):
             self._go_on(turn, place, speaker, said)
 
     def _joke(self, turn: int, speaker: str) -> None:
-        def meant(made: int, by: str) -> bool:
-            mine = by == speaker
-            return turn - made > (1 if mine else _JOKE_TURNS) or (mine and made < turn - 1)
+        """What was just said was not meant: by the one before, or by the speaker just now."""
+        meant = {self._talk.before(turn), turn}
 
-        self.drafts = [d for d in self.drafts if meant(d.made, d.maker) or d.made != d.touched]
-        self._pending = [p for p in self._pending if meant(p.turn, p.speaker)]
+        def joke(made: int, by: str) -> bool:
+            return made in meant and (by != speaker or made == turn or self._is_alone(turn))
+
+        self.drafts = [d for d in self.drafts if not (joke(d.made, d.maker) and d.made == d.touched)]
+        self._pending = [p for p in self._pending if not joke(p.turn, p.speaker)]
+
+    def _is_alone(self, turn: int) -> bool:
+        """Whether the same person spoke before (after a pause)."""
+        return turn > 0 and self._talk.speaker(turn - 1) == self._talk.speaker(turn)
 
     def _refuse(self, turn: int, speaker: str) -> None:
         for pending in self._recent(turn, _ANSWER_TURNS):

@@ -49,7 +49,7 @@ class Decisions:
     def _sentence(self, turn: int, place: int, said: Said) -> None:
         span = (turn, said.start, said.end)
         speaker = self._talk.speaker(turn)
-        if "joke" in said.signs and not said.asked:
+        if "joke" in said.signs:
             self._drop_recent(turn, speaker)
         elif place == 0 and "object" in said.signs and not said.signs & {"firm_assent"}:
             self._object(turn, speaker)
@@ -178,7 +178,8 @@ class Decisions:
         wanted = about(self._talk.text(words))
         for proposal in reversed(self._proposals):
             known = about(self._talk.text(proposal.words))
-            if turn - proposal.turn <= _PROPOSED_TURNS and wanted & known:
+            near = turn - proposal.turn <= _PROPOSED_TURNS
+            if near and not proposal.option and wanted & known:
                 self._accept(turn, proposal, span, "assent")
                 return
         for number in range(turn - 1, max(-1, turn - 3), -1):
@@ -270,8 +271,9 @@ class Decisions:
     # What takes decisions back --------------------------------------------------------------
 
     def _drop_recent(self, turn: int, speaker: str) -> None:
-        self.drafts = [d for d in self.drafts if d.made < turn - 1 or d.maker == speaker]
-        self._proposals = [p for p in self._proposals if p.turn < turn - 1 or p.speaker == speaker]
+        joke = self._talk.before(turn)
+        self.drafts = [d for d in self.drafts if d.made < joke or d.maker == speaker]
+        self._proposals = [p for p in self._proposals if p.turn < joke or p.speaker == speaker]
 
     def _object(self, turn: int, speaker: str) -> None:
         """ "No, wait.": what one person alone had just decided is open again."""

@@ -13,6 +13,8 @@ from pipeline.summarize.said import Said
 from pipeline.summarize.turns import Turn
 from pipeline.summarize.words import content, tidy
 
+_INTERJECTION_WORDS = 3
+
 Span = tuple[int, int, int]
 """Turn number, start and end in its text."""
 
@@ -32,6 +34,11 @@ class Talk(msgspec.Struct, frozen=True, kw_only=True):
 
     def text(self, span: Span) -> str:
         return self.turns[span[0]].text[span[1] : span[2]]
+
+    def before(self, number: int) -> int:
+        """The turn that turn ``number`` reacts to: the one before, past a mere "mm-hmm"."""
+        words = sum(said.words for said in self.said[number - 1]) if number > 1 else 0
+        return number - 2 if 0 < words <= _INTERJECTION_WORDS else number - 1
 
     def due(self, span: Span) -> Due | None:
         """The deadline named in the words of a span, as the day it was said."""

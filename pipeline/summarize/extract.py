@@ -44,6 +44,8 @@ from pipeline.summarize.writer import Proposal, Window
 _ENGLISH = 0.3
 """Share of function words below which a stretch of talk is not English (English lies near 0.5,
 other European languages below 0.2)."""
+_SURELY_NOT = 0.15
+"""Between this and ``_ENGLISH`` a short turn is judged by the talk around it."""
 _ENOUGH_TO_TELL = 12
 _STRETCH_TURNS = 6
 _FIELDS = ("text", "status", "owner", "owner_candidates", "due", "due_text", "answer", "evidence")
@@ -135,28 +137,28 @@ class ExtractiveWriter:
             if tag and tag != "und":
                 known.append(tag == "en")
                 continue
-            english = _is_english([counts[number]])
-            if english is None:
+            share = _share([counts[number]])
+            if share is None or _SURELY_NOT <= share < _ENGLISH:
                 first = max(0, number - _STRETCH_TURNS)
-                english = _is_english(counts[first : number + _STRETCH_TURNS + 1])
-            known.append(english is not False)
+                share = _share(counts[first : number + _STRETCH_TURNS + 1])
+            known.append(share is None or share >= _ENGLISH)
         return known
 
     def _counted(self, turn: Turn) -> tuple[int, int]:
         """How many English function words a turn has, and how many words."""
         if turn.text not in self._function_words:
-            words = tokens(turn.text)
+            words = [word for word in tokens(turn.text) if not word[0].isdigit()]
             functional = sum(word in STOP_WORDS for word in words)
             self._function_words[turn.text] = functional, len(words)
         return self._function_words[turn.text]
 
 
-def _is_english(counts: Iterable[tuple[int, int]]) -> bool | None:
-    """None when there are too few words to tell."""
+def _share(counts: Iterable[tuple[int, int]]) -> float | None:
+    """Share of function words; None when there are too few words to tell."""
     functional, words = 0, 0
     for some, all_of_it in counts:
         functional, words = functional + some, words + all_of_it
-    return functional / words >= _ENGLISH if words >= _ENOUGH_TO_TELL else None
+    return functional / words if words >= _ENOUGH_TO_TELL else None
 
 
 def _start(line: Utterance | Message) -> tuple[int, int, int]:

@@ -61,9 +61,9 @@ _DOES_NOT_WORK = frozenset(
 
 
 _NO_SUBJECT = re.compile(
-    r"\b(?:to|for|with|and|of|from|about|like|than|when|who|what)\s+$", re.IGNORECASE
+    r"\b(?:to|for|with|of|from|about|like|than|when|who|what)\s+$", re.IGNORECASE
 )
-_NEXT_SUBJECT = re.compile(r"(?:^|[.,;])\s*and\s+$", re.IGNORECASE)
+_AND = re.compile(r"(?P<word>[\w'’-]+)\s+(?:and|or)\s+$", re.IGNORECASE)
 
 
 def assignments(line: str, names: frozenset[str], asked: bool) -> Iterator[Act]:
@@ -72,7 +72,8 @@ def assignments(line: str, names: frozenset[str], asked: bool) -> Iterator[Act]:
         return
     for match in _named(line, names):
         before, after = line[: match.start()], line[match.end() :]
-        if _NO_SUBJECT.search(before) and not _NEXT_SUBJECT.search(before):
+        joined = _AND.search(before)
+        if joined and fold(joined["word"]) in names or _NO_SUBJECT.search(before):
             continue
         heard = line[match.start() : match.end()]
         told = _TAKES_ON.match(after)

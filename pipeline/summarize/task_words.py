@@ -238,7 +238,7 @@ JOKE = Wording(
     r"\b(?:don't|do not|please don't|please do not) (?:write|put|note|minute) (?:that|this|it) (?:down|in)\b",
     r"\boff the record\b",
     r"\b(?:in your|in my) dreams\b",
-    r"\byou wish\b",
+    r"^you wish\b",
     r"\bdon't tempt me\b",
     r"\bstrike that from\b",
     r"\bnice try\b",
@@ -287,6 +287,7 @@ UNFINISHED = re.compile(
 _CUT = re.compile(
     r",\s+or\s+(?:is|are|would|do|does|should|shall)\s|,?\s+(?:because|since\s+(?:we|i|they|it|the)|cause\b|although|even\s+though|though\b|but\b|while\b|whereas)\s"
     r"|,\s+(?:(?:and|so|then|or)\s+)?(?:i|we|you|they|he|she|it|that|this|there|it['’]s|that['’]s|i['’]m|i['’]ve|i['’]ll|you['’]ll|we['’]re)\s"
+    r"|,?\s+and\s+(?-i:[A-Z][a-z]+)\s+(?:will|shall|is|can|takes|does|handles)\s"
     r"|\s+and\s+(?:then\s+)?(?:i|we|you|they|he|she|it)(?:['’](?:ll|m|re|ve|d|s))?\s"
     r"|\s+so\s+(?:that\s+)?(?:we|you|i|they|he|she|it|people|everybody|everyone)\s"
     r"|\s+(?:no\s+problem|okay|ok|right|alright|anyway|all\s+right|you\s+know|i\s+think|i\s+guess|i\s+suppose)\s*[,.?!]"

@@ -83,6 +83,7 @@ def _promises(line: str, asked: bool) -> list[Act]:
     for number, (found, kind) in enumerate(openings):
         stop = openings[number + 1][0].start if number + 1 < len(openings) else len(line)
         start, end = found.end, clause(line, found.end, stop)
+        end = start + len(_AND_THEN.sub("", line[start:end]))
         before, what = line[: found.start], line[start:end]
         if end <= start or any(a <= found.start < b for a, b in taken):
             continue
@@ -111,6 +112,7 @@ def _undated(what: str) -> str:
     return what.replace(named, " ") if named else what
 
 
+_AND_THEN = re.compile(r",?\s+(?:and|but|then|so|or)(?:\s+then)?\s*$", re.IGNORECASE)
 _PURPOSE = re.compile(r"\b(?:so|so\s+that|that|where|because|how|what|than|as)\s+$", re.IGNORECASE)
 _PROGRESSIVE = re.compile(r"\bI(?:['’]?m|\s+am)\s+$", re.IGNORECASE)
 
@@ -179,7 +181,7 @@ def _requests(
 
 
 _NOT_ASKING = re.compile(
-    r"\b(?:you|we|i|they|he|she|it)\s+$|\b(?:what|which|where|who|how|when|why)\b", re.IGNORECASE
+    r"\b(?:you|we|i|they|he|she|it)(?:\s+(?:could|can|would|will))?[,\s]+$|\b(?:what|which|where|who|how|when|why)\b", re.IGNORECASE
 )
 """Before "could you": a slip ("you could, could you"), or a question about how."""
 _POLITE_END = re.compile(r",?\s*please\b[\s.,!?]*", re.IGNORECASE)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from pipeline.base.clock import MeetingClock, SystemClock
 from pipeline.base.ids import RandomIds
@@ -41,8 +42,7 @@ TALK = (
     ("Mark Jensen", "I will call the school and book the oven by Thursday."),
     ("Anna Miller", "Okay, then it is decided. We sell four hundred and twelve boxes."),
 )
-MOST_TOKENS = 120
-"""Few, as so small a model rarely comes to an end; a cut answer is then asked for in halves."""
+MOST_TOKENS = 400
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,9 @@ def server() -> Iterator[str]:
     params.model.path = str(weights)
     params.n_ctx = CONTEXT
     params.n_parallel = 1
-    params.cpuparams.n_threads = 2
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = (
+        1  # its threads spin; more of them starve on a busy machine
+    )
     params.port = 0
     params.warmup = False
     params.verbosity = 0
@@ -80,26 +82,52 @@ def settings_of(server: str, **fields: Any) -> LlmSettings:
     return LlmSettings(base_url=server, **values)
 
 
-def stage_of(log: MeetingLog, clock: MeetingClock, client: ChatClient) -> NotesStage:
+def short_prompts(folder: Path) -> Prompts:
+    """The bundled prompts as a user might change them: with bounds in the schema, within which
+    so small a model comes to an end."""
+    for name in ("rolling", "final"):
+        source = Path(Prompts.load().get(name).path).read_text(encoding="utf-8")
+        _, front, body = source.split("---\n", 2)
+        loaded = yaml.safe_load(front)
+        bound(loaded["schema"])
+        text = f"---\n{yaml.safe_dump(loaded)}---\n{body}"
+        (folder / f"{name}.md").write_text(text, encoding="utf-8")
+    return Prompts.load(folder)
+
+
+def bound(schema: dict[str, Any]) -> None:
+    if schema.get("type") == "array":
+        schema["maxItems"] = 1
+        bound(schema["items"])
+    elif schema.get("type") == "object":
+        for inner in schema["properties"].values():
+            bound(inner)
+    elif "enum" not in schema:
+        schema["maxLength"] = 40
+
+
+def stage_of(
+    log: MeetingLog, clock: MeetingClock, client: ChatClient, prompts: Prompts
+) -> NotesStage:
     machine = SystemClock()
     settings = SummarizeSettings(min_words=1, final_patience_s=0.0)
     return NotesStage(
         log=log,
         clock=clock,
         machine=machine,
-        writer=ModelWriter(client, Prompts.load(), settings, clock=machine, ids=RandomIds()),
+        writer=ModelWriter(client, prompts, settings, clock=machine, ids=RandomIds()),
         fallback=ExtractiveWriter(),
         settings=settings,
         ids=RandomIds(),
     )
 
 
-async def test_a_meeting_through_a_real_model(server: str) -> None:
+async def test_a_meeting_through_a_real_model(server: str, tmp_path: Path) -> None:
     machine = SystemClock()
     log = MemoryLog(clock=machine)
     clock = MeetingClock(machine)
     client = ChatClient(settings_of(server), clock=machine)
-    stage = stage_of(log, clock, client)
+    stage = stage_of(log, clock, client, short_prompts(tmp_path))
     names = dict.fromkeys(name for name, _ in TALK)
     await log.append(
         ev.MeetingOpened(product="meeting", zoom_id="z", started_ms=START, zone="Europe/London"),
@@ -120,7 +148,7 @@ async def test_a_meeting_through_a_real_model(server: str) -> None:
     clock.observe(START + 120_000)
     live = asyncio.create_task(stage.run())
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(90):
             async for event in log.follow(0):
                 if isinstance(event.body, ev.LlmCalled):
                     break
@@ -131,25 +159,27 @@ async def test_a_meeting_through_a_real_model(server: str) -> None:
         await client.close()
 
     state = log.state()
-    print(state.calls, state.notes)
     assert state.final
     assert {c.prompt for c in state.calls} == {"rolling", "final"}
-    known = {"ok", "bad_output", "truncated", "cancelled"}
+    assert {c.outcome for c in state.calls} <= {"ok", "bad_output", "truncated"}
+    assert "ok" in {c.outcome for c in state.calls}
     for call in state.calls:
-        assert call.outcome in known
-        if call.outcome != "cancelled":
-            assert call.tokens_in > 500  # the whole prompt arrived
-            assert 0 < call.tokens_out <= MOST_TOKENS
-            assert call.milliseconds > 0
-            assert call.model
+        assert call.tokens_in > 500  # the whole prompt arrived
+        assert 0 < call.tokens_out <= MOST_TOKENS
+        assert call.milliseconds > 0
+        assert call.model
     shown = {f"u{n}" for n in range(1, len(TALK) + 1)}
     for item in state.notes.items.values():
         assert item.kind in KINDS
         assert item.text.strip()
         assert item.check.state == "verified" or item.check.reasons
         assert {e.ref for e in item.evidence} <= shown
-    # Whatever so small a model makes of it, the notes stand: its own, or extracted ones.
-    assert state.notes.items or all(c.outcome == "ok" for c in state.calls)
+    assert {b.patch.author for b in patches(log)} == {"model"}
+    assert "summarize" not in state.stages
+
+
+def patches(log: MemoryLog) -> list[ev.NotesPatched]:
+    return [e.body for e in log._events if isinstance(e.body, ev.NotesPatched)]
 
 
 async def test_a_cut_answer_and_a_question_too_long_are_told_apart(server: str) -> None:

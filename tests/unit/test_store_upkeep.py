@@ -22,6 +22,10 @@ NOTED = ev.NotesPatched(
     ),
     covered_seq=2,
 )
+UNINDEX = (
+    "INSERT INTO passage_words (passage_words, rowid, speaker, text)"
+    " VALUES ('delete', 1, 'Maya', 'one')"
+)
 
 
 @pytest.fixture
@@ -72,8 +76,7 @@ def alter(home: Path, *statements: str) -> None:
             "meeting ghost: has rows in stream but no log",
         ),
         (
-            "INSERT INTO passage_words (passage_words, rowid, speaker, text)"
-            " VALUES ('delete', 1, 'Maya', 'one')",
+            UNINDEX,
             "search: passage 1 is not in the full-text index",
         ),
     ],

@@ -1,0 +1,177 @@
+"""One process, several meetings and several kinds of trouble."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from pipeline.base.clock import SystemClock
+from pipeline.base.errors import InUse
+from pipeline.base.secret import Secret
+from pipeline.config import Settings, load
+from pipeline.emulator.emulator import Emulator
+from pipeline.emulator.settings import EmulatorSettings
+from pipeline.model.events import Event, StreamEnded
+from pipeline.rtms.signature import webhook_signature
+from pipeline.service import Service
+from pipeline.tapes.bundled import BUNDLED
+
+SPEED = 40.0
+
+
+def settings(home: Path, **flags: Any) -> Settings:
+    return load(
+        environ={"RTMS_NOTES_CONFIG": str(_empty(home))},
+        flags={
+            "general.home": str(home),
+            "general.port": 0,
+            "general.webhook_port": 0,
+            "general.zone": "Europe/London",
+            "general.restart_grace_s": 0,
+            "rtms.allow_loopback": True,
+            "zoom.client_id": "cid",
+            "zoom.client_secret": Secret("csec"),
+            "zoom.secret_token": Secret("tok"),
+            **flags,
+        },
+    ).settings
+
+
+def _empty(home: Path) -> Path:
+    file = home.with_suffix(".toml")
+    file.touch()
+    return file
+
+
+@asynccontextmanager
+async def fake_zoom(service: Service, uuid: str, secret: str = "csec") -> AsyncIterator[Emulator]:
+    chosen = EmulatorSettings(
+        client_id="cid",
+        client_secret=Secret(secret),
+        secret_token=Secret("tok"),
+        meeting_uuid=uuid,
+        stream_id=f"stream-of-{uuid.encode().hex()}",
+        webhook=service.webhook_url,
+        speed=SPEED,
+    )
+    async with Emulator(BUNDLED, chosen) as zoom:
+        yield zoom
+
+
+async def until(service: Service, meeting: str, kind: str) -> list[Event]:
+    found: list[Event] = []
+    async with asyncio.timeout(60):
+        async for event in service.reader.follow(meeting, 0):
+            found.append(event)
+            if event.kind == kind:
+                return found
+    raise AssertionError("the log ended")
+
+
+async def test_wrong_credentials_of_one_meeting_do_not_touch_another(tmp_path: Path) -> None:
+    async with Service.open(settings(tmp_path / "home"), speed=SPEED) as service:
+        async with fake_zoom(service, "/bad==", secret="other") as bad:
+            refused = asyncio.create_task(bad.run())
+            first = await service.first_meeting()
+            async with fake_zoom(service, "/good==") as good:
+                playing = asyncio.create_task(good.run())
+                events = await until(service, first, "meeting_finished")
+                [ended] = [e.body for e in events if isinstance(e.body, StreamEnded)]
+                assert "INVALID_SIGNATURE" in ended.detail
+                assert "ZOOM_CLIENT_SECRET" in ended.detail
+                async with asyncio.timeout(30):
+                    while len(service.reader.meetings()) < 2:  # noqa: ASYNC110 - a second log
+                        await asyncio.sleep(0.01)
+                [other] = [m.id for m in service.reader.meetings() if m.id != first]
+                await until(service, other, "meeting_finished")
+                await playing
+            refused.cancel()
+        state = service.reader.state(other)
+        assert len(state.transcript()) == 34
+        assert service.health()["status"] == "ok"
+        assert [g.cause for g in state.missing()] == ["media_lost"]
+
+
+async def test_bad_webhooks_are_counted_and_change_nothing(tmp_path: Path) -> None:
+    body = (
+        b'{"event":"meeting.rtms_started","event_ts":1,"payload":{"meeting_uuid":"M",'
+        b'"rtms_stream_id":"S","server_urls":"wss://evil.example/x"}}'
+    )
+    now = str(SystemClock().now_ms() // 1000)
+    good = webhook_signature(Secret("tok"), now, body)
+    old = str(int(now) - 301)
+    async with (
+        Service.open(settings(tmp_path / "home")) as service,
+        aiohttp.ClientSession() as session,
+    ):
+
+        async def post(data: bytes, timestamp: str, signature: str) -> int:
+            headers = {"x-zm-signature": signature, "x-zm-request-timestamp": timestamp}
+            async with session.post(service.webhook_url, data=data, headers=headers) as answer:
+                assert len((await answer.text()).splitlines()) <= 1
+                return answer.status
+
+        assert await post(body[:-1] + b" ", now, good) == 401
+        assert await post(body, old, webhook_signature(Secret("tok"), old, body)) == 401
+        assert await post(b"{", now, webhook_signature(Secret("tok"), now, b"{")) == 400
+        assert service.reader.meetings() == []
+        async with session.get(service.page_url + "metrics") as answer:
+            text = await answer.text()
+        assert 'rtms_webhooks_total{outcome="bad_signature"}' in text
+        assert 'rtms_webhooks_total{outcome="stale"}' in text
+        # A signed one that points elsewhere is a meeting that says why it has nothing.
+        assert await post(body, now, good) == 200
+        meeting = await service.first_meeting()
+        events = await until(service, meeting, "stream_ended")
+        assert "evil.example" in events[-1].body.detail  # type: ignore[union-attr]
+        assert "rtms.allowed_domains" in events[-1].body.detail  # type: ignore[union-attr]
+
+
+async def test_the_webhook_listener_serves_nothing_else(tmp_path: Path) -> None:
+    async with (
+        Service.open(settings(tmp_path / "home")) as service,
+        aiohttp.ClientSession() as session,
+    ):
+        root = service.webhook_url.removesuffix("webhook")
+        for path in ("", "api/meetings", "metrics", "health"):
+            async with session.get(root + path) as answer:
+                assert answer.status == 404
+        async with session.get(service.page_url, headers={"Host": "evil.example"}) as answer:
+            assert answer.status == 421
+
+
+async def test_a_port_in_use_is_one_line_and_a_second_writer_is_refused(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        chosen = settings(tmp_path / "home", **{"general.port": port})
+        with pytest.raises(InUse, match=f"port {port} .*--port"):
+            async with Service.open(chosen):
+                raise AssertionError("it must not open")
+    async with Service.open(settings(tmp_path / "home")):
+        with pytest.raises(InUse, match="writes here"):
+            async with Service.open(settings(tmp_path / "home")):
+                raise AssertionError("it must not open")
+
+
+async def test_closing_in_the_middle_leaves_a_live_meeting(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    async with (
+        Service.open(settings(home), speed=SPEED) as service,
+        fake_zoom(service, "M") as zoom,
+    ):
+        playing = asyncio.create_task(zoom.run())
+        meeting = await service.first_meeting()
+        await until(service, meeting, "utterance_said")
+        playing.cancel()
+    async with Service.open(settings(home), speed=SPEED) as service:
+        assert service.live(meeting) is not None
+        # Nobody answers any more: the stream is over when Zoom's window has passed.
+        events = await until(service, meeting, "meeting_finished")
+    assert "meeting_ended" in [e.kind for e in events]

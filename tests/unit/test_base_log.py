@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from pipeline.base import log
+from pipeline.base.secret import Secret
+
+CANARY = "c4nary-value"
+
+
+@pytest.fixture(autouse=True)
+def _restore() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    structlog.reset_defaults()
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def redacted(**event: object) -> dict[str, object]:
+    return dict(log.redact(None, "info", dict(event)))
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "token",
+        "Authorization",
+        "x-zm-signature",
+        "client_secret",
+        "API_KEY",
+        "db_password",
+        "secret_token",
+    ],
+)
+def test_credentials_are_masked_by_their_name_at_any_depth(key: str) -> None:
+    found = redacted(
+        **{key: CANARY}, headers={key: [CANARY]}, calls=[{"inner": {key: CANARY}}, (1, {key: 2})]
+    )
+    assert CANARY not in str(found)
+    assert found[key] == "***"
+
+
+def test_control_characters_cannot_forge_lines_or_colours() -> None:
+    found = redacted(name="Maya\nlevel=error fake\x1b[31m\u2028", names=["a\rb"], deep={"k": "\0"})
+    assert found == {"name": "Maya level=error fake [31m ", "names": ["a b"], "deep": {"k": " "}}
+
+
+def test_long_text_is_cut_and_other_values_stay() -> None:
+    found = redacted(text="x" * 9_999, count=3, share=0.5, nothing=None, on=True)
+    assert len(str(found.pop("text"))) == 2_000
+    assert found == {"count": 3, "share": 0.5, "nothing": None, "on": True}
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_a_whole_log_holds_no_secret_and_one_line_an_event(
+    as_json: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log.set_up(json=as_json)
+    logger = structlog.get_logger()
+    logger.info("connected", secret=CANARY, key=Secret(CANARY), name="a\nb")
+    logger.debug("not shown", detail=CANARY)
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert CANARY not in captured.err
+    assert captured.err.count("\n") == 1
+    if as_json:
+        line = json.loads(captured.err)
+        assert (line["event"], line["level"], line["name"]) == ("connected", "info", "a b")
+        assert line["timestamp"].endswith("Z")
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_a_traceback_shows_no_variables(as_json: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    log.set_up(json=as_json)
+    value = CANARY + "-local"
+    try:
+        raise RuntimeError("broken") if value else AssertionError
+    except RuntimeError:
+        structlog.get_logger().exception("stage.failed")
+    shown = capsys.readouterr().err
+    assert "broken" in shown
+    assert "test_base_log" in shown
+    assert value not in shown
+
+
+def test_levels(capsys: pytest.CaptureFixture[str]) -> None:
+    log.set_up(level="error")
+    structlog.get_logger().warning("quiet")
+    structlog.get_logger().error("loud")
+    shown = capsys.readouterr().err
+    assert "quiet" not in shown
+    assert "loud" in shown
