@@ -11,7 +11,7 @@ import errno
 import random
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from aiohttp import web
@@ -26,7 +26,6 @@ from pipeline.meeting.run import MeetingRun
 from pipeline.model.events import MeetingOpened
 from pipeline.model.log import MeetingLog
 from pipeline.model.state import MeetingState
-from pipeline.openai_client.client import ChatClient
 from pipeline.rtms.credentials import Credentials
 from pipeline.rtms.enums import MediaType
 from pipeline.rtms.products import Announcement
@@ -43,6 +42,9 @@ from pipeline.transcribe.engine import Engine
 from pipeline.transcribe.local import LocalEngine
 from pipeline.transcribe.pool import DecodePool
 from pipeline.web.app import page_app
+
+if TYPE_CHECKING:
+    from pipeline.openai_client.client import ChatClient
 
 log = structlog.get_logger()
 
@@ -115,8 +117,11 @@ class Service:
                 settings.home, clock=clock, ids=ids or RandomIds(), settings=settings.store
             )
             stack.push_async_callback(store.close)
-            model = ChatClient(settings.llm, clock=clock) if settings.llm.is_on else None
-            if model is not None:
+            model: ChatClient | None = None
+            if settings.llm.is_on:
+                from pipeline.openai_client.client import ChatClient  # 0.4 s: only when needed
+
+                model = ChatClient(settings.llm, clock=clock)
                 stack.push_async_callback(model.close)
             parts = _parts(settings, pool, model, clock, speed, ids, rng or random.Random())  # noqa: S311 - jitter
             service = cls(settings, store, parts, clock)

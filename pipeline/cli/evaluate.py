@@ -42,19 +42,9 @@ def notes(*, folder: Path, json: bool) -> None:
         }
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(answer), indent=2).decode() + "\n")
         return
-    table = Table("case", "kind", box=None)
-    for heading in (
-        "right",
-        "false",
-        "missed",
-        "precision",
-        "recall",
-        "F1",
-        "owner",
-        "due",
-        "status",
-    ):
-        table.add_column(heading, justify="right")
+    table = Table("case", "kind", box=None, padding=(0, 1), pad_edge=False, collapse_padding=True)
+    for heading in ("right", "false", "miss", "prec", "rec", "F1", "owner", "due", "status"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for case, result in results:
         for number, kind in enumerate(GOLD_KINDS):
             _add_row(table, "" if number else case.name, kind, result[kind].score)

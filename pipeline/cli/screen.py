@@ -52,7 +52,9 @@ def item_line(item: NoteItem) -> Text:
     if item.check.state == "unverified":
         line.append("  unverified", style="red")
     if item.evidence:
-        line.append("  [" + ", ".join(e.ref for e in item.evidence) + "]", style="dim")
+        line.append(
+            "  [" + ", ".join(dict.fromkeys(e.ref for e in item.evidence)) + "]", style="dim"
+        )
     return line
 
 

@@ -60,6 +60,7 @@ class Emulator:
         self._wake = asyncio.Event()
         self._started: float | None = None
         self._failed: Exception | None = None
+        self._closing = False
         self._sender: WebhookSender | None = None
         self._posts: dict[str, asyncio.Task[Any]] = {}
         self._listener = Listener(self, text=self._settings.frames == "text")
@@ -103,6 +104,7 @@ class Emulator:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
+        self._closing = True  # sockets that end now are our own doing: no webhook
         for post in self._posts.values():
             post.cancel()
         await asyncio.gather(*self._posts.values(), return_exceptions=True)
@@ -271,7 +273,7 @@ class Emulator:
 
     def _post(self, what: str, at_ms: int, fields: dict[str, Any], *, again: bool) -> None:
         sender = self._sender
-        if sender is None:
+        if sender is None or self._closing:
             return
         product = self._playback.header.product
         if what == "stopped":

@@ -22,6 +22,11 @@ from pipeline.summarize.words import content, stem, tokens
 
 _ANSWER_TURNS = 3
 _POINTED_TURNS = 4
+_TAKING = re.compile(
+    r"\b(?:take|give|hand|pass|assign|leave|let\s+me|instead|myself|actually|for\s+you|me|mine|pick|own)\b",
+    re.IGNORECASE,
+)
+"""Taking what another already has needs more than "I'll do it"."""
 _DOING = re.compile(r"\b(?:do|take|handle|pick|look|sort|manage)\b", re.IGNORECASE)
 
 
@@ -76,7 +81,9 @@ class Actions(Workbook):
         def joke(made: int, by: str) -> bool:
             return made in meant and (by != speaker or made == turn or self._is_alone(turn))
 
-        self.drafts = [d for d in self.drafts if not (joke(d.made, d.maker) and d.made == d.touched)]
+        self.drafts = [
+            d for d in self.drafts if not (joke(d.made, d.maker) and d.made == d.touched)
+        ]
         self._pending = [p for p in self._pending if not joke(p.turn, p.speaker)]
 
     def _is_alone(self, turn: int) -> bool:
@@ -192,9 +199,9 @@ class Actions(Workbook):
             self._touch(draft, turn, said, act)
         elif pending and not (draft and draft.touched > pending.turn and draft is not self._given):
             self._make(turn, speaker, [span], pending, owner=speaker, act=act)
-        elif draft and (draft.owner != self._owner(speaker) or draft is self._given):
+        elif draft and (_TAKING.search(said.text) or draft is self._given):
             self._take_over(draft, turn, speaker, said, act)
-        elif draft:
+        elif draft and draft.owner == self._owner(speaker):
             self._touch(draft, turn, said, act)
         elif _DOING.search(said.text) and (meant := self._antecedent(turn, said, statements=True)):
             made = self._new(turn, speaker, said, act)
@@ -203,8 +210,8 @@ class Actions(Workbook):
             made.about = about(made.text)
 
     def _takeable(self, pending: Pending, turn: int, speaker: str) -> bool:
-        if pending.turn == turn and pending.speaker == speaker and pending.kind != "offer":
-            return False
+        if pending.turn == turn and pending.speaker == speaker:
+            return pending.kind in ("offer", "intent")
         if pending.kind in ("offer", "intent"):
             return pending.speaker == speaker and turn - pending.turn <= _POINTED_TURNS
         return True
@@ -225,6 +232,9 @@ class Actions(Workbook):
         if self._accepted and (
             act.vague or about(words) & self._accepted.about or (same_breath and not more)
         ):
+            if not self._accepted.text:
+                self._accepted.text = self._words(turn, said, act, self._accepted)
+                self._accepted.about |= about(self._accepted.text)
             self._touch(self._accepted, turn, said, act)
             return
         pending = self._answered(turn, speaker, about(said.text), act.vague)

@@ -79,9 +79,7 @@ def mentions(text: str, today: date) -> list[Mention]:
                 continue
             day = None if _UNSURE_BEFORE.search(text[:start]) else resolver(match, today)
             taken.append(Mention(start, end, day))
-    return sorted(
-        (m for m in taken if not _is_past_or_possessive(text, m)), key=lambda m: m.start
-    )
+    return sorted((m for m in taken if not _is_past_or_possessive(text, m)), key=lambda m: m.start)
 
 
 _UNSURE_BEFORE = re.compile(
@@ -108,7 +106,7 @@ def coming(weekday: int, today: date) -> date:
 
 
 def next_named(weekday: int, today: date) -> date | None:
-    """"Next Tuesday": the one of next calendar week, if the coming one is that, too, or is
+    """ "Next Tuesday": the one of next calendar week, if the coming one is that, too, or is
     tomorrow (which nobody calls "next"); else English speakers disagree and the answer is None.
     """
     first = coming(weekday, today)

@@ -11,12 +11,12 @@ DECIDE = Wording(
     r"|settle on|choose|pick|drop|take|make it|postpone|cancel|buy|stay with|move (?:it|this|that|the [a-z]+) to"
     r"|set) (?!a (?:look|break|moment|vote|quick|minute|round)\b|it\b[.!]?$|that\b[.!]?$|this\b[.!]?$"
     r"|another\b|some\b|them\b)<what>",
-    r"\bwe(?:'ll| will| shall|'re going to| are going to)? (?:go|going) (?:ahead )?with <what>",
+    r"\b(?:we|we'll|we will|we shall|we're going to|we are going to) (?:go|going) (?:ahead )?with <what>",
     r"\bwe(?:'re| are) going (?:ahead )?with <what>",
-    r"\bwe(?:'ll| will| shall) (?:stick|stay) (?:with|to) <what>",
+    r"\b(?:we'll|we will|we shall) (?:stick|stay) (?:with|to) <what>",
     r"\bwe(?:'ve| have) (?:now |just |all )?(?:decided|agreed) (?:to|that|on) <what>",
     r"\b(?:the |our )?decision(?: is|:) (?:to |that )?<what>",
-    r"\b(?:I've|I have|I hereby) (?:decided|decide) (?:to|that|on) <what>",
+    r"\b(?:I've|I have|I hereby) (?:decided|decide) (?:to |that |on )?<what>",
     r"\bwe (?:hereby )?(?:resolve|resolved just now) (?:to|that) <what>",
     r"\bit(?:'s| is) (?:now )?(?:decided|agreed|settled) that <what>",
     r"\b(?:let's|we can|we'll) settle (?:on|for) <what>",
@@ -44,7 +44,8 @@ CONFIRM = Wording(
     r"\bfrom now on\b",
     r"\b(?:let's|let us|we'll|we will) go with (?:that|it|this)(?: one)?(?: then)?(?=[.,!]|$)",
     r"\bso ordered\b",
-    r"\b(?:that's|then that's|so that's|okay that's) (?:what we(?:'ll| will) do|how we(?:'ll| will) do it|it then)\b",
+    r"(?:^|, )(?:then|so|okay|ok) (?:then )?(?:we|we'll|we will) (?:do|take|keep) (?:it|that|this)(?=[.,!]|$)",
+    r"\b(?:that's|then that's|so that's|okay that's) (?:what (?:we'll|we will) do|how (?:we'll|we will) do it|it then)\b",
 )
 """A decision is stated; what was decided stands beside it."""
 
@@ -54,6 +55,8 @@ PROPOSE = Wording(
     LEAD + r"no <some>,? please(?=[.!]|$)",
     LEAD + r"I want (?:it|this|that|the [a-z]+|us) to <what>",
     LEAD + r"(?:let's|let us) (?=[a-z]+)<what>",
+    LEAD + r"(?:then |so )?(?:we[\x27\u2019]ll|we will|we shall) (?:just |then |all |simply )*"
+    r"(?!have\b|need\b|be\b|see\b|get\b|find\b|know\b|never\b|not\b|probably\b|want\b|all\b)<what>",
 )
 """A proposal that plain assent makes a decision."""
 SUGGEST = Wording(
@@ -111,7 +114,7 @@ ECHO = Wording(LEAD + r"(?=(?:[^\s.,;]+ ){1,5}it is)<some> it is(?: then)?(?=[.,
 ECHO_AGREED = Wording(LEAD + r"<some>,? (?:is )?agreed(?=[.,!]|$)")
 """The choice is said again, as the choice."""
 EARLIER = re.compile(
-    r"\b(?:had|last\s+(?:time|week|month|year|meeting)|yesterday|earlier|already|previously|originally"
+    r"\bas\s+$|\b(?:had|last\s+(?:time|week|month|year|meeting)|yesterday|earlier|already|previously|originally"
     r"|back\s+in|in\s+(?:january|february|march|april|june|july|august|september|october|november|december)"
     r"|used\s+to|would\s+have|could\s+have|should\s+have|if)\b",
     re.IGNORECASE,

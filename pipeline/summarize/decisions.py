@@ -109,7 +109,7 @@ class Decisions:
             recent[-1].add(span)
         elif proposal:
             self._accept(turn, proposal, span, "confirm")
-        elif turn and (before := self._last_statement(turn - 1)) is not None:
+        elif (before := self._last_statement(turn)) is not None:
             self._decided(turn, before, line(self._talk.text(before)), speaker, also=span)
 
     def _stated(self, turn: int, place: int) -> Span | None:
@@ -137,8 +137,12 @@ class Decisions:
         )
 
     def _last_statement(self, turn: int) -> Span | None:
-        found = [s for s in self._talk.said[turn] if self._is_statement(s)]
-        return (turn, found[-1].start, found[-1].end) if found else None
+        """What was stated last before a turn, if it says enough."""
+        for number in range(turn - 1, max(-1, turn - 1 - _PROPOSED_TURNS), -1):
+            for said in reversed(self._talk.said[number]):
+                if self._is_statement(said) and len(said.content) > _TELLING:
+                    return (number, said.start, said.end)
+        return None
 
     def _poll(self, turn: int, place: int, speaker: str, span: Span, words: Span) -> None:
         """ "..., are we all fine with that?": what goes before is now put to the others."""

@@ -29,7 +29,9 @@ _CLOCK = re.compile(
     re.IGNORECASE,
 )
 _SOFT = re.compile(r"\b(?:on|for|at|over)\s+$", re.IGNORECASE)
-_OF_SOMETHING = re.compile(r"\b(?:from|of|about|in|than|the|our|your|their|that)\s+$", re.IGNORECASE)
+_OF_SOMETHING = re.compile(
+    r"\b(?:from|of|about|in|than|the|our|your|their|that)\s+$", re.IGNORECASE
+)
 _CORRECTION = re.compile(
     r"\b(?:no|sorry|actually|rather|i\s+mean|make\s+(?:it|that)|instead|not|better|wait)\b",
     re.IGNORECASE,
@@ -93,7 +95,7 @@ def _is_hard(text: str, mention: Mention) -> bool:
 
 
 def _names_a_thing(text: str, mention: Mention) -> bool:
-    """"the Friday meeting", "the report of Monday": a date that only tells which one is meant."""
+    """ "the Friday meeting", "the report of Monday": a date that only tells which one is meant."""
     before, after = text[: mention.start], text[mention.end :]
     if _DEADLINE.search(before):
         return False
@@ -105,7 +107,7 @@ def _names_a_thing(text: str, mention: Mention) -> bool:
 
 
 def _joined(text: str, found: list[Mention]) -> list[Mention]:
-    """"Friday the 27th" is one date; if its halves disagree, it is none for certain."""
+    """ "Friday the 27th" is one date; if its halves disagree, it is none for certain."""
     joined: list[Mention] = []
     for mention in found:
         previous = joined[-1] if joined else None

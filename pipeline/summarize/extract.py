@@ -36,7 +36,7 @@ from pipeline.summarize.people import call_names
 from pipeline.summarize.points import Blocks, Weight, lines, overview, weigh
 from pipeline.summarize.questions import Questions
 from pipeline.summarize.reading import roster_of, zone_of
-from pipeline.summarize.said import Said
+from pipeline.summarize.said import Said, is_vague
 from pipeline.summarize.turns import Turn, turns
 from pipeline.summarize.words import STOP_WORDS, content, tokens
 from pipeline.summarize.writer import Proposal, Window
@@ -85,7 +85,7 @@ class ExtractiveWriter:
         questions = Questions(talk, used)
         used |= {span[:2] for draft in questions.drafts for span in draft.spans}
         rows = lines(talk, [self._weighed(turn) for turn in talk.turns])
-        told = [d for d in (*decisions.drafts, *actions.drafts) if content(d.text)]
+        told = [d for d in (*decisions.drafts, *actions.drafts) if _tells(d)]
         drafts = [*told, *questions.drafts]
         found = items(talk, [*drafts, *self._blocks.points(talk, rows, used)])
         if final and (draft := overview(talk, rows)):
@@ -151,6 +151,13 @@ class ExtractiveWriter:
             functional = sum(word in STOP_WORDS for word in words)
             self._function_words[turn.text] = functional, len(words)
         return self._function_words[turn.text]
+
+
+def _tells(draft: Draft) -> bool:
+    """Whether somebody who was not there could make anything of a line ("post it" is nothing)."""
+    return bool(content(draft.text)) and bool(
+        draft.due_text or not is_vague(draft.text) or len(content(draft.text)) > 1
+    )
 
 
 def _share(counts: Iterable[tuple[int, int]]) -> float | None:

@@ -12,7 +12,6 @@ from pipeline.base.clock import Clock
 from pipeline.base.ids import Ids
 from pipeline.model.events import LlmCalled
 from pipeline.model.notes import Author, Notes, Op, Patch, apply
-from pipeline.model.speech import Utterance
 from pipeline.model.state import MeetingState
 from pipeline.openai_client.answer import Answer, Attempt, Question
 from pipeline.openai_client.errors import CallFailed
@@ -22,8 +21,9 @@ from pipeline.summarize.model_form import Changes, Ground, Mapped, read_changes,
 from pipeline.summarize.prompts import Prompt, Prompts
 from pipeline.summarize.reading import roster_of, words_of, zone_of
 from pipeline.summarize.settings import SummarizeSettings
+from pipeline.summarize.skipping import skipped
 from pipeline.summarize.tokens import TokenEstimate
-from pipeline.summarize.writer import Proposal, Skipped, Spoken, Window, WriterFailed
+from pipeline.summarize.writer import Proposal, Skipped, Spoken, Window, WriterFailed, span_of
 
 T = TypeVar("T")
 
@@ -254,25 +254,18 @@ class _Pass:
 
     def skip(self, lines: Sequence[Spoken], detail: str) -> None:
         """Leave lines out, and say so."""
-        spans = [_span(line) for line in lines]
-        self.skipped.append(
-            Skipped(
-                from_ms=min(start for start, _ in spans),
-                to_ms=max(end for _, end in spans),
-                detail=detail,
-            )
-        )
+        self.skipped.append(skipped(lines, detail))
 
     def before(self, lines: Sequence[Spoken], count: int) -> list[Spoken]:
         """The last lines before some, for what they refer to ("I will do that")."""
         if not lines or count == 0:
             return []
-        first = min(_span(line)[0] for line in lines)
+        first = min(span_of(line)[0] for line in lines)
         ids = {line.id for line in self.window.new}
         state = self.window.state
         earlier: list[Spoken] = [*state.transcript(), *state.chat()]
-        earlier = [s for s in earlier if s.id not in ids and _span(s)[0] <= first]
-        return sorted(earlier, key=_span)[-count:]
+        earlier = [s for s in earlier if s.id not in ids and span_of(s)[0] <= first]
+        return sorted(earlier, key=span_of)[-count:]
 
 
 def _given_up(error: CallFailed, work: _Pass) -> WriterFailed:
@@ -298,7 +291,3 @@ def _summary(changes: Changes, mapped: Mapped) -> str:
 
 def _entries(changes: Changes) -> list[tuple[str, Sequence[object]]]:
     return [(f.name, getattr(changes, f.name)) for f in msgspec.structs.fields(Changes)]
-
-
-def _span(line: Spoken) -> tuple[int, int]:
-    return (line.start_ms, line.end_ms) if isinstance(line, Utterance) else (line.at_ms, line.at_ms)

@@ -56,7 +56,8 @@ _TAKES_ON = re.compile(
 _DOES = re.compile(r"^\s+(?P<verb>[a-z]{2,}s)\s+(?=\S)", re.IGNORECASE)
 _DOES_NOT_WORK = frozenset(
     "is was has does says thinks knows wants needs likes loves hates seems looks feels gets goes"
-    " comes makes means lives works sounds had as us this his always sometimes owes hopes believes".split()
+    " comes makes means lives works sounds had as us this his always sometimes owes hopes"
+    " believes".split()
 )
 
 
@@ -73,7 +74,7 @@ def assignments(line: str, names: frozenset[str], asked: bool) -> Iterator[Act]:
     for match in _named(line, names):
         before, after = line[: match.start()], line[match.end() :]
         joined = _AND.search(before)
-        if joined and fold(joined["word"]) in names or _NO_SUBJECT.search(before):
+        if (joined and fold(joined["word"]) in names) or _NO_SUBJECT.search(before):
             continue
         heard = line[match.start() : match.end()]
         told = _TAKES_ON.match(after)
@@ -87,7 +88,7 @@ def assignments(line: str, names: frozenset[str], asked: bool) -> Iterator[Act]:
             )
             if verb:
                 start = match.end() + len(told.group()) - len(told.group().lstrip())
-        elif does and does["verb"].lower() not in _DOES_NOT_WORK and asked:
+        elif does and does["verb"].lower() not in _DOES_NOT_WORK:
             start = match.end() + does.start("verb")
         else:
             continue
@@ -101,18 +102,19 @@ def assignments(line: str, names: frozenset[str], asked: bool) -> Iterator[Act]:
             end=end,
             who=heard,
             vague=is_vague(what),
-            firm=not asked and not task.REPORTED.search(before),
+            firm=bool(told) and not asked and not task.REPORTED.search(before),
         )
 
 
 _STRANGER = re.compile(
     r"(?P<before>^|[a-z,;]\s+)(?P<who>[A-Z][a-z]+(?:\s+[A-Z][a-z]+)?)\s+"
-    r"(?P<does>(?:has\s+|have\s+)?(?:agreed|promised|offered)\s+to|(?:will|is\s+going\s+to)(?:\s+take\s+care\s+of)?)\s+(?=[a-z])"
+    r"(?P<does>(?:has\s+|have\s+)?(?:agreed|promised|offered)\s+to"
+    r"|(?:will|is\s+going\s+to)(?:\s+take\s+care\s+of)?)\s+(?=[a-z])"
 )
 _NO_NAMES = frozenset(
-    "I It He She We You They This That There Who What Which Everybody Everyone Somebody Someone Nobody"
-    " Anybody Anyone People One Nothing Something Everything Monday Tuesday Wednesday Thursday Friday"
-    " Saturday Sunday January February March April May June July August September October November"
+    "I It He She We You They This That There Who What Which Everybody Everyone Somebody Someone"
+    " Nobody Anybody Anyone People One Nothing Something Everything Monday Tuesday Wednesday"
+    " Thursday Friday Saturday Sunday January February March April May June July August September October November"
     " December Then And But So Or If When Christmas Easter Today Tomorrow Finance Legal".split()
 )
 

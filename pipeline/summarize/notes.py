@@ -21,14 +21,14 @@ from pipeline.base.ids import Ids
 from pipeline.model import events as ev
 from pipeline.model.log import MeetingLog
 from pipeline.model.notes import Add, Patch
-from pipeline.model.speech import Gap
 from pipeline.summarize.outage import Outage
 from pipeline.summarize.patching import Checked, Ground, checked, recheck
 from pipeline.summarize.reading import Reading
 from pipeline.summarize.settings import SummarizeSettings
+from pipeline.summarize.skipping import gaps, skipped
 from pipeline.summarize.trigger import Pace, due
 from pipeline.summarize.verify import Finding
-from pipeline.summarize.writer import Proposal, Skipped, Window, Writer, WriterFailed
+from pipeline.summarize.writer import Proposal, Window, Writer, WriterFailed, span_of
 
 log = structlog.get_logger()
 
@@ -284,7 +284,7 @@ class NotesStage:
                 stage="summarize",
                 state="ok",
                 at_ms=self._now_ms(),
-                detail="the model is back and has read what it missed",
+                detail="the model is back and has read what it missed" if count else "",
                 count=count,
             )
         ]
@@ -306,7 +306,7 @@ class NotesStage:
         patch_id = f"final-{writer.author}-{self._reading.spoken_seq}"
         done = self._check(writer, proposal, patch_id, "final")
         bodies: list[ev.Body] = [*proposal.calls]
-        bodies += self._gaps(proposal.skipped)
+        bodies += gaps(proposal.skipped, self._reading.state)
         bodies.append(ev.NotesPatched(patch=done.patch, covered_seq=reads_to))
         if said:
             bodies += self._recovered(writer)
@@ -332,28 +332,7 @@ class NotesStage:
         unread, _ = self._reading.new(self._reading.covered(self._writer.author))
         if not unread:
             return self._writer, Proposal()
-        skipped = Skipped(
-            from_ms=min(_span(line)[0] for line in unread),
-            to_ms=max(_span(line)[1] for line in unread),
-            detail="the model could not be reached",
-        )
-        return self._writer, Proposal(skipped=(skipped,))
-
-    def _gaps(self, skipped: Iterable[Skipped]) -> list[ev.Body]:
-        known = [int(g[1:]) for g in self._reading.state.gaps if g[1:].isdigit()]
-        bodies: list[ev.Body] = []
-        for number, part in enumerate(skipped, max(known, default=0) + 1):
-            metrics.GAP_SECONDS.labels("summary_skipped").inc((part.to_ms - part.from_ms) / 1000)
-            gap = Gap(
-                id=f"g{number}",
-                from_ms=part.from_ms,
-                to_ms=part.to_ms,
-                media="notes",
-                cause="summary_skipped",
-                detail=part.detail,
-            )
-            bodies.append(ev.GapFound(gap=gap))
-        return bodies
+        return self._writer, Proposal(skipped=(skipped(unread, "the model could not be reached"),))
 
     # -- committing -----------------------------------------------------------------------
 
@@ -406,7 +385,7 @@ class NotesStage:
         said = self._reading.all_said()
         opened = self._reading.state.opened
         start = opened.started_ms if opened else 0
-        return max([start, *(_span(line)[1] for line in said)])
+        return max([start, *(span_of(line)[1] for line in said)])
 
     def _pace(self, author: str) -> Pace:
         return self._paces.get(author, self._paces["model"])
@@ -417,12 +396,6 @@ class NotesStage:
 
 async def _proposal(writer: Writer, window: Window) -> Proposal:
     return await writer.propose(window)
-
-
-def _span(line: object) -> tuple[int, int]:
-    start = getattr(line, "start_ms", None)
-    at_ms = getattr(line, "at_ms", 0)
-    return (at_ms, at_ms) if start is None else (start, getattr(line, "end_ms", start))
 
 
 def _count(findings: Iterable[list[Finding]]) -> None:

@@ -94,7 +94,7 @@ UNKNOWN = Wording(
     r"\bgood question\b",
     r"\b(?:it |that |this )?depends\b",
     r"\b(?:have|has|will have|we'd have|I'd have) to (?:wait|find out|look|check|ask)\b",
-    r"\bwe(?:'ll| will) (?:see|have to see|find out)\b",
+    r"\b(?:we'll|we will) (?:see|have to see|find out)\b",
     r"\b(?:too early to|remains to be seen|not clear yet|unclear|still open|stays open|remains open|not decided|to be decided|up in the air)\b",
     r"\bleave (?:that|this|it|the|that question|this question)(?: question)? (?:open|to the|for (?:now|the|next))\b",
     r"\bnot (?:yet|known|that I know)\b",

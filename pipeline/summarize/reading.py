@@ -14,7 +14,7 @@ from pipeline.model.speech import SHOWN, Utterance
 from pipeline.model.state import MeetingState
 from pipeline.summarize.trigger import Waiting, sounds_like_a_cue
 from pipeline.summarize.words import tokens
-from pipeline.summarize.writer import Spoken
+from pipeline.summarize.writer import Spoken, span_of
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -89,13 +89,12 @@ class Reading:
         if line.id in self._latest:
             self.revised.add(line.id)
         self._latest[line.id] = seq
-        said_ms = line.end_ms if isinstance(line, Utterance) else line.at_ms
         self._lines.append(
             Line(
                 seq,
                 line.id,
                 0 if line.deleted else len(tokens(line.text)),
-                said_ms if at_ms is None else at_ms,
+                span_of(line)[1] if at_ms is None else at_ms,
                 not line.deleted and sounds_like_a_cue(line.text),
             )
         )
@@ -138,7 +137,7 @@ class Reading:
     def all_said(self) -> tuple[Spoken, ...]:
         """Everything that is shown, by time."""
         lines: list[Spoken] = [*self.state.transcript(), *self.state.chat()]
-        return tuple(sorted(lines, key=_start))
+        return tuple(sorted(lines, key=lambda line: span_of(line)[0]))
 
     def snapshot(self) -> MeetingState:
         """The state as it is now, for a writer that may read it while more arrives."""
@@ -176,7 +175,3 @@ def zone_of(state: MeetingState) -> str:
     except (ZoneInfoNotFoundError, ValueError):
         return "UTC"
     return zone
-
-
-def _start(line: Spoken) -> int:
-    return line.start_ms if isinstance(line, Utterance) else line.at_ms

@@ -38,6 +38,7 @@ OFFER = Wording(
 """Words of an offer begin here; somebody has to accept it, or to have asked."""
 
 INTENT = Wording(
+    r"\bI (?:still |also |really )*(?:have to|need to|must|ought to) ",
     r"\bI (?:was going|had meant|meant|was planning|was about|had planned|intended|had intended"
     r"|was meaning) to ",
 )
@@ -69,7 +70,7 @@ IDLE = re.compile(
 """Continuations of "I'll" that are not work."""
 
 MOMENTARY = re.compile(
-    r"^(?:just\b|show\b|share\s+(?:my|the|this)\s+(?:screen|desktop)|read\b|explain\b|repeat\b|start\b"
+    r"^(?:wait\b|continue\b|carry\s+on|go\s+on|just\b|show\b|share\s+(?:my|the|this)\s+(?:screen|desktop)|read\b|explain\b|repeat\b|start\b"
     r"|begin\b|mention\b|quote\b|draw\b|jump\b|skip\s+(?:to|this)|describe\b|summari[sz]e\b|demonstrate"
     r"|switch\b|put\s+(?:it|this|that)\s+(?:up|here|there|on\s+the\s+(?:board|screen))|open\b|close\s+(?:the\s+door|this)"
     r"|plug\b|sit\b|stand\b|introduce\b|mute\b|unmute\b|pull\s+(?:it|this|that|up)|go\s+(?:back|ahead)|add\s+to\s+that|try\s+and\s+be"
@@ -153,8 +154,10 @@ REQUEST = Wording(
 ASKED_BY_NAME = Wording(
     r"\byou(?:'ll| will| should| need to| have to| must|'re going to| are going to|'re to| are to"
     r"|'re on| are on) ",
-    r"\byou (?=(?:take|do|handle|own|write|send|call|check|make|prepare|organi[sz]e|ask|tell|talk"
-    r"|book|order|bring|get|look|find|work|set|put|update)\b)",
+    r"\byou (?=(?!(?:have|are|know|knew|said|had|were|was|want|need|like|got|saw|see|think|mean|wrote|did|made"
+    r"|took|gave|went|sent|brought|bought|told|forgot|lost|left|kept|love|hate|spell|sound|owe|can|could|may"
+    r"|might|would|should|will|must|never|always|still|already|also|just|only|and|or|[a-z]+ed)\b)"
+    r"[a-z]+ (?:the|an?|that|this|it|them|those|these|my|our|your|on|after|with|for)\b)",
 )
 """Only a request when the person is called by name in the same breath."""
 ASKED_NOW = re.compile(
@@ -265,9 +268,7 @@ _FINE_IF = (
     r"|\bif\s+(?:you\s+(?:can|like|want|don['’]?t\s+mind|wish|could)|possible|that['’]?s|that\s+is|it['’]?s"
     r"|needed|necessary|i\s+can|not\b|so\b|anything\b)"
 )
-_IF = re.compile(
-    r"\b(?:if|unless|in\s+case|provided|assuming|as\s+soon\s+as\s+hell)\b", re.IGNORECASE
-)
+_IF = re.compile(r"\b(?:if|unless|in\s+case|provided|assuming)\b", re.IGNORECASE)
 _FINE = re.compile(_FINE_IF, re.IGNORECASE)
 
 

@@ -21,7 +21,7 @@ from pipeline.summarize.numbers import unsaid, values_said
 from pipeline.summarize.people import call_names, resolve_owner, same_person
 from pipeline.summarize.quotes import locate
 from pipeline.summarize.words import fold, sentences
-from pipeline.summarize.writer import Spoken
+from pipeline.summarize.writer import Spoken, span_of
 
 _SHOWN_QUOTE = 60
 _WORD = re.compile(r"[^\W\d_]+")
@@ -51,7 +51,7 @@ class _Cited(msgspec.Struct, frozen=True):
 
     @property
     def said_ms(self) -> int:
-        return self.line.end_ms if isinstance(self.line, Utterance) else self.line.at_ms
+        return span_of(self.line)[1]
 
 
 def verify(
@@ -115,9 +115,7 @@ def _refreshed(evidence: Evidence, line: Spoken | None) -> Evidence:
 
 def cite(line: Spoken, quote: str) -> Evidence:
     """Evidence for ``quote``, words of ``line`` as they stand there."""
-    start_ms, end_ms = (
-        (line.start_ms, line.end_ms) if isinstance(line, Utterance) else (line.at_ms, line.at_ms)
-    )
+    start_ms, end_ms = span_of(line)
     return Evidence(
         ref=line.id,
         revision=line.revision,

@@ -39,6 +39,7 @@ _FILLER = re.compile(
     r"(?:u+m+|u+h+|e+r+m?|h+m+|mm+(?:-?hm+)?|you know|i mean)(?=[\s,.!?]|$),?",
     re.IGNORECASE,
 )
+_STRAY = re.compile(r"\s+([.,!?;])")
 _LEAD_IN = re.compile(
     r"^(?:(?:okay|ok|so|well|um+|uh+|er+|hmm+|yeah|yes|yep|right|alright|all right|and|but|then|now"
     r"|great|good|cool|perfect|fine|oh|ah|actually|basically|anyway|also|sure|look|listen|you know"
@@ -124,7 +125,7 @@ def without_lead_in(text: str) -> str:
 
 def tidy(text: str) -> str:
     """The speaker's own words as one line of notes: no lead-in, no fillers, a capital first."""
-    line = " ".join(_FILLER.sub(" ", text).split())
+    line = _STRAY.sub(r"\1", " ".join(_FILLER.sub(" ", text).split()))
     line = without_lead_in(line.lstrip(" ,;:-–—.…"))
     line = line.rstrip(" ,;:-–—…")
     return line[:1].upper() + line[1:]

@@ -79,7 +79,11 @@ def _promises(line: str, asked: bool) -> list[Act]:
     if not openings or task.conditional(line):
         return []
     acts: list[Act] = []
-    taken = [(a.start, a.end) for a in _takes(line)]
+    taken = [
+        (found.start, found.end)
+        for wording in (task.TAKE, task.TAKE_NAMED)
+        for found in wording.matches(line)
+    ]
     for number, (found, kind) in enumerate(openings):
         stop = openings[number + 1][0].start if number + 1 < len(openings) else len(line)
         start, end = found.end, clause(line, found.end, stop)
@@ -181,14 +185,15 @@ def _requests(
 
 
 _NOT_ASKING = re.compile(
-    r"\b(?:you|we|i|they|he|she|it)(?:\s+(?:could|can|would|will))?[,\s]+$|\b(?:what|which|where|who|how|when|why)\b", re.IGNORECASE
+    r"\b(?:you|we|i|they|he|she|it)(?:\s+(?:could|can|would|will))?[,\s]+$|\b(?:what|which|where|who|how|when|why)\b",
+    re.IGNORECASE,
 )
 """Before "could you": a slip ("you could, could you"), or a question about how."""
 _POLITE_END = re.compile(r",?\s*please\b[\s.,!?]*", re.IGNORECASE)
 _NOT_AN_ORDER = frozenset(
     "i you we they he she it that this there who what when where why how which do does did is are"
-    " was were can could will would should have has had not no yes yeah ok okay thanks thank sorry good"
-    " great your my our their his her its the a an and but or so if because as in on at for with of"
+    " was were can could will would should have has had not no yes yeah ok okay thanks thank sorry"
+    " good great your my our their his her its the a an and but or so if because as in on at for with of"
     " i'm i'll i've you're we're they're it's that's there's don't let's right well hello hi hey"
     " welcome exactly please maybe just any all".split()
 )

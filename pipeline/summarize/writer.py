@@ -15,6 +15,13 @@ from pipeline.model.state import MeetingState
 Spoken = Utterance | Message
 
 
+def span_of(line: Spoken) -> tuple[int, int]:
+    """From when to when a line was said, in meeting time; a message has a moment."""
+    if isinstance(line, Utterance):
+        return line.start_ms, line.end_ms
+    return line.at_ms, line.at_ms
+
+
 class Window(msgspec.Struct, frozen=True, kw_only=True):
     """What there is to write about: the meeting so far and the words not yet covered.
 

@@ -139,7 +139,7 @@ def test_what_is_on_a_tape() -> None:
     found = json.loads(out)
     assert found["title"] == "Holiday boxes"
     assert found["messages"]["chat"] == 2
-    assert [p["user_name"] for p in found["participants"]][0] == "Anna Miller"
+    assert found["participants"][0]["user_name"] == "Anna Miller"
     assert found["lost"][0]["ms"] == 8000
     out, _ = info(BUNDLED)
     assert "Anna Miller" in out

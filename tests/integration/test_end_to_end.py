@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -121,7 +123,7 @@ async def test_replay_keeps_the_meeting_and_every_reader_finds_it(tmp_path: Path
     [
         (("replay", "nothing.rtms.zst"), "no such tape"),
         (("replay", __file__), "not a tape"),
-        (("show", "zzz"), "no store"),
+        (("show", "zzz"), "no meetings here yet"),
         (("export", "x", "--format", "pdf"), "--format pdf"),
         (("tape", "info", __file__), "not a tape"),
         (("bench", "nonsense"), "there are"),
@@ -144,3 +146,40 @@ async def test_serve_without_credentials_says_which_and_where_from(tmp_path: Pat
     status, _, errors = await finished("serve", env=env)
     assert status == 1
     assert errors.startswith("rtms-notes: ZOOM_CLIENT_SECRET not set")
+
+
+async def test_from_audio_alone_the_notes_are_found_and_misheard_names_are_not_bent(
+    tmp_path: Path,
+) -> None:
+    if importlib.util.find_spec("moonshine_voice") is None:
+        if os.environ.get("CI"):
+            pytest.fail("the local engine must be installed in CI")
+        pytest.skip("the local engine is not installed: pip install 'rtms-notes[local]'")
+    home = tmp_path / "out"
+    status, _, errors = await finished(
+        *("demo", "--speed", "6", "--no-page", "--stt", "local", "--out", home),
+        env=environment(home),
+    )
+    assert status == 0, errors
+    state = only_meeting(home)
+    assert {u.source for u in state.transcript()} == {"local"}
+    assert state.pending == []
+    assert not (home / "meetings" / state.meeting / "spool").exists() or not list(
+        (home / "meetings" / state.meeting / "spool").iterdir()
+    )
+
+    decisions = [i.text.lower() for i in of_kind(state, "decision")]
+    assert any("order page" in text or "order" in text for text in decisions), decisions
+    assert any("school" in text or "eight nights" in text for text in decisions), decisions
+    assert len(decisions) == 2
+    questions = of_kind(state, "question")
+    assert any("insurance" in q.text and q.status == "open" for q in questions), questions
+    gold = {(g["owner"], g["due"], g["status"]) for g in CASE["gold"]["actions"]}
+    found = {(i.owner, i.due, i.status) for i in of_kind(state, "action")}
+    assert len(gold & found) >= 3, found
+    roster = {p.name for p in state.participants.values()}
+    for item in state.notes.live():
+        assert_cites_real_words(state, item)
+        if item.owner is not None and item.owner not in roster:
+            assert item.check.state == "unverified", item
+    assert "media_lost" in {gap.cause for gap in state.missing()}

@@ -48,7 +48,12 @@ def said(
         length = 400 + len(text.split()) * 380
         if kind == "c":
             message = Message(
-                id=f"c{counts[kind]}", stream="st1", at_ms=at, text=text, participant=person, speaker=name
+                id=f"c{counts[kind]}",
+                stream="st1",
+                at_ms=at,
+                text=text,
+                participant=person,
+                speaker=name,
             )
             bodies.append(ev.MessageSaid(message=message))
         else:

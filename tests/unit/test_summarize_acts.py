@@ -142,13 +142,21 @@ def test_telling_of_people_assigns_nothing(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["Forget the badges.", "Scratch that.", "Never mind.", "Don't bother.", "Take it off the list."],
+    [
+        "Forget the badges.",
+        "Scratch that.",
+        "Never mind.",
+        "Don't bother.",
+        "Take it off the list.",
+    ],
 )
 def test_work_is_given_up(text: str) -> None:
     assert "withdraw" in {a.kind for a in only(text).acts}
 
 
-@pytest.mark.parametrize("text", ["Don't forget the badges.", "I never forget that.", "We don't have badges."])
+@pytest.mark.parametrize(
+    "text", ["Don't forget the badges.", "I never forget that.", "We don't have badges."]
+)
 def test_not_everything_with_forget_gives_up(text: str) -> None:
     assert "withdraw" not in {a.kind for a in only(text).acts}
 

@@ -102,7 +102,10 @@ def test_giving_up_something_else_leaves_an_action_alone() -> None:
 
 def test_done_when_its_owner_says_so() -> None:
     item = action(
-        "Omar: I'll print the badges.", "Nina: Great.", "Nina: Next, the venue.", "Omar: The badges are printed."
+        "Omar: I'll print the badges.",
+        "Nina: Great.",
+        "Nina: Next, the venue.",
+        "Omar: The badges are printed.",
     )
     assert item.status == "done"
     assert refs(item)[-1] == "u4"
@@ -165,6 +168,21 @@ def test_a_date_in_the_next_sentence_counts_only_if_it_is_about_the_same() -> No
     assert action("Omar: I'll print the badges. The fair opens on Friday morning.").due is None
 
 
+def test_what_an_engine_hears_is_enough() -> None:
+    """No apostrophes, commas for stops, a sentence cut in two, "and" between two promises."""
+    state = meeting(
+        "Omar: agreed, Ill call the hall, and I will print the",
+        "Omar: badges by tomorrow,",
+        "Nina: very well, okay then it is decided, we close the shop at 6:00.",
+    )
+    found = {(i.text, i.owner, i.due) for i in extracted(state, "action")}
+    assert found == {
+        ("Call the hall", "Omar Said", None),
+        ("Print the badges", "Omar Said", "2026-03-04"),
+    }
+    assert [i.text for i in extracted(state, "decision")] == ["We close the shop at 6:00"]
+
+
 # Decisions ------------------------------------------------------------------------------------
 
 
@@ -183,7 +201,10 @@ def test_a_date_in_the_next_sentence_counts_only_if_it_is_about_the_same() -> No
             ("Nina: I move that we skip the speeches.", "Omar: Seconded.", "Nina: That's carried."),
             "We skip the speeches",
         ),
-        (("Nina: We could paint it or leave it.", "Omar: Paint first.", "Paula: Paint it is."), "Paint first"),
+        (
+            ("Nina: We could paint it or leave it.", "Omar: Paint first.", "Paula: Paint it is."),
+            "Paint first",
+        ),
     ],
 )
 def test_a_decision(lines: tuple[str, ...], text: str) -> None:
@@ -223,7 +244,11 @@ def test_saying_it_again_is_no_second_decision() -> None:
 
 def test_a_decision_can_be_taken_back() -> None:
     found = extracted(
-        meeting("Nina: Let's go with the blue poster.", "Omar: Fine.", "Nina: Hm, forget the blue poster."),
+        meeting(
+            "Nina: Let's go with the blue poster.",
+            "Omar: Fine.",
+            "Nina: Hm, forget the blue poster.",
+        ),
         "decision",
     )
     assert [i.status for i in found] == ["retracted"]
@@ -234,7 +259,8 @@ def test_a_decision_can_be_taken_back() -> None:
 
 def test_an_answered_question_holds_the_answer() -> None:
     found = extracted(
-        meeting("Nina: How many chairs do we need for the hall?", "Omar: Eighty, plus ten spare."), "question"
+        meeting("Nina: How many chairs do we need for the hall?", "Omar: Eighty, plus ten spare."),
+        "question",
     )
     assert [(i.status, i.answer, refs(i)) for i in found] == [
         ("answered", "Eighty, plus ten spare.", ["u1", "u2"])
@@ -243,7 +269,10 @@ def test_an_answered_question_holds_the_answer() -> None:
 
 def test_a_corrected_answer_is_the_correction() -> None:
     found = extracted(
-        meeting("Nina: How many chairs do we need for the hall?", "Omar: Eighty. Wait, sorry. It's ninety chairs."),
+        meeting(
+            "Nina: How many chairs do we need for the hall?",
+            "Omar: Eighty. Wait, sorry. It's ninety chairs.",
+        ),
         "question",
     )
     assert [i.answer for i in found] == ["It's ninety chairs."]
@@ -266,12 +295,16 @@ def test_who_went_to_look_answers_later() -> None:
         ),
         "question",
     )
-    assert [(i.status, i.answer) for i in found] == [("answered", "They added the garden last month.")]
+    assert [(i.status, i.answer) for i in found] == [
+        ("answered", "They added the garden last month.")
+    ]
 
 
 def test_a_question_that_lost_its_form_is_known_by_being_called_one() -> None:
     found = extracted(
-        meeting("Nina: One thing, desire permit cover the garden,", "Omar: We leave that question open."),
+        meeting(
+            "Nina: One thing, desire permit cover the garden,", "Omar: We leave that question open."
+        ),
         "question",
     )
     assert [(i.status, refs(i)) for i in found] == [("open", ["u1", "u2"])]
@@ -296,9 +329,12 @@ def test_courtesy_and_talk_are_no_questions(lines: tuple[str, ...]) -> None:
 # Points, overview, languages ------------------------------------------------------------------
 
 TALK = tuple(
-    f"{who}: The {thing} budget went from {n} hundred to {n + 3} hundred euros since the {place} opened."
+    f"{who}: The {thing} budget went from {n} to {n + 3} hundred euros since the {place} opened."
     for n, (who, thing, place) in enumerate(
-        itertools.product(("Nina", "Omar"), ("catering", "printing", "travel"), ("museum", "harbour")), 1
+        itertools.product(
+            ("Nina", "Omar"), ("catering", "printing", "travel"), ("museum", "harbour")
+        ),
+        1,
     )
 )
 
@@ -318,9 +354,9 @@ def test_the_overview_comes_at_the_end_and_names_who_spoke() -> None:
 
 
 GERMAN = (
-    "Nina: Das Budget ist leider noch nicht genehmigt, wir müssen bis nächste Woche warten und dann entscheiden.",
-    "Omar: Ich werde den Bericht bis Freitag schreiben und allen schicken, das mache ich wirklich sehr gern.",
-    "Paula: Wie viele Stühle brauchen wir eigentlich noch für den großen Saal im Rathaus am Samstag?",
+    "Nina: Das Budget ist leider nicht genehmigt, wir müssen noch warten und dann entscheiden.",
+    "Omar: Ich werde den Bericht bis Freitag schreiben und allen schicken, das mache ich gern.",
+    "Paula: Wie viele Stühle brauchen wir noch für den großen Saal im Rathaus am Samstag?",
 )
 
 
@@ -340,9 +376,7 @@ def test_english_talk_around_another_language_is_still_read() -> None:
         "Omar: I will print the badges for all of us by Friday, as I said before.",
     )
     found = ExtractiveWriter().extract(meeting(*GERMAN, *english), final=False)
-    assert [i.text for i in found if i.kind == "action"] == ["Print the badges for all of us by Friday, as I said before"] or [
-        i.owner for i in found if i.kind == "action"
-    ] == ["Omar Said"]
+    assert [i.owner for i in found if i.kind == "action"] == ["Omar Said"]
 
 
 # Windows and revisions ------------------------------------------------------------------------
@@ -367,7 +401,9 @@ MEETING = (
 )
 
 
-def patched(state: MeetingState, writer: ExtractiveWriter, name: str, *, final: bool, ours: bool) -> None:
+def patched(
+    state: MeetingState, writer: ExtractiveWriter, name: str, *, final: bool, ours: bool
+) -> None:
     window = Window(state=state, new=(), phase="final" if final else "live", now_ms=START_MS)
     ops = asyncio.run(writer.propose(window)).ops
     if ours:
@@ -376,7 +412,9 @@ def patched(state: MeetingState, writer: ExtractiveWriter, name: str, *, final: 
     state.notes = apply(state.notes, patch)
 
 
-def written(lines: tuple[str, ...], cuts: set[int], *, ours: bool = False, fresh: bool = False) -> list[NoteItem]:
+def written(
+    lines: tuple[str, ...], cuts: set[int], *, ours: bool = False, fresh: bool = False
+) -> list[NoteItem]:
     """The live items after notes were written at each cut and at the end."""
     state = meeting()
     writer = ExtractiveWriter()
@@ -391,7 +429,15 @@ def written(lines: tuple[str, ...], cuts: set[int], *, ours: bool = False, fresh
 
 def contents(items: list[NoteItem]) -> list[tuple[object, ...]]:
     return sorted(
-        (i.kind, i.text, i.status, i.owner or "", i.due or "", i.answer or "", tuple(e.ref for e in i.evidence))
+        (
+            i.kind,
+            i.text,
+            i.status,
+            i.owner or "",
+            i.due or "",
+            i.answer or "",
+            tuple(e.ref for e in i.evidence),
+        )
         for i in items
     )
 
@@ -410,7 +456,9 @@ def test_the_meeting_of_the_window_tests_has_everything() -> None:
 
 @given(cuts=st.sets(st.integers(1, len(MEETING))), ours=st.booleans(), fresh=st.booleans())
 def test_any_cut_into_windows_gives_the_same_items(cuts: set[int], ours: bool, fresh: bool) -> None:
-    assert contents(written(MEETING, cuts, ours=ours, fresh=fresh)) == contents(written(MEETING, set()))
+    assert contents(written(MEETING, cuts, ours=ours, fresh=fresh)) == contents(
+        written(MEETING, set())
+    )
 
 
 @given(cuts=st.sets(st.integers(1, len(MEETING))))
