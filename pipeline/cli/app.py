@@ -90,7 +90,9 @@ def _root(
 def demo(
     speed: Annotated[float, typer.Option(help="How many times faster than life.", min=0.1)] = 4.0,
     stt: SttOption = None,
-    port: Annotated[int, typer.Option(help="Port of the live page (0: any free one).")] = 0,
+    port: Annotated[
+        int, typer.Option(help="Port of the live page (0: any free one).", min=0, max=65535)
+    ] = 0,
     page: Annotated[bool, typer.Option("--page/--no-page", help="Serve the live page.")] = True,
     out: Annotated[
         Path, typer.Option(metavar="DIR", help="Where the meeting's store and markdown go.")
@@ -113,8 +115,12 @@ def demo(
 @one_line_errors
 def serve(
     stt: SttOption = None,
-    port: Annotated[int | None, typer.Option(help="Port of the live page.")] = None,
-    webhook_port: Annotated[int | None, typer.Option(help="Port of the webhook.")] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port of the live page.", min=0, max=65535)
+    ] = None,
+    webhook_port: Annotated[
+        int | None, typer.Option(help="Port of the webhook.", min=0, max=65535)
+    ] = None,
     once: Annotated[bool, typer.Option(help="End after the first meeting has ended.")] = False,
     allow_loopback: Annotated[
         bool, typer.Option(help="Also connect to ws:// on this machine (a fake Zoom).")
@@ -171,7 +177,7 @@ def emulate(
         Path | None, typer.Argument(help="A tape; without one, the bundled meeting.")
     ] = None,
     host: Annotated[str, typer.Option(help="Loopback name to listen on.")] = "localhost",
-    port: Annotated[int, typer.Option(help="Port (0: any free one).")] = 0,
+    port: Annotated[int, typer.Option(help="Port (0: any free one).", min=0, max=65535)] = 0,
     tls: Annotated[
         bool, typer.Option("--tls", help="Serve wss:// with a certificate made now.")
     ] = False,

@@ -32,7 +32,8 @@ _CALLED_BEFORE = re.compile(
     re.IGNORECASE,
 )
 _CALLED_AFTER = re.compile(
-    r"^(?:\s*[,.!?]|\s*$|\s+(?:you|could|can\s+you|would\s+you|will\s+you|please|i\s+need\s+you)\b)",
+    r"^(?:\s*[,.!?]|\s*$|\s+(?:you|could|can\s+you|would\s+you|will\s+you|please"
+    r"|i\s+need\s+you)\b)",
     re.IGNORECASE,
 )
 
@@ -47,9 +48,11 @@ def called_by_name(line: str, names: frozenset[str]) -> Iterator[str]:
 
 
 _TAKES_ON = re.compile(
-    r"^(?:\s+(?:is|are)\s+(?:now\s+)?(?:on|doing|taking|handling|in\s+charge\s+of|responsible\s+for|going\s+to)\s+"
+    r"^(?:\s+(?:is|are)\s+(?:now\s+)?(?:on|doing|taking|handling|in\s+charge\s+of"
+    r"|responsible\s+for|going\s+to)\s+"
     r"|['’]s\s+(?:on|doing|taking|handling|going\s+to)\s+|['’]s\s+got\s+|\s+has\s+got\s+"
-    r"|\s+(?:takes|handles|owns|covers|organi[sz]es)\s+(?:care\s+of\s+|over\s+|on\s+)?|\s+looks\s+after\s+"
+    r"|\s+(?:takes|handles|owns|covers|organi[sz]es)\s+(?:care\s+of\s+|over\s+|on\s+)?"
+    r"|\s+looks\s+after\s+"
     r"|\s+(?:will|shall)\s+(?!you\b)(?:then\s+|also\s+)?|['’]ll\s+(?:then\s+|also\s+)?)",
     re.IGNORECASE,
 )
@@ -114,7 +117,8 @@ _STRANGER = re.compile(
 _NO_NAMES = frozenset(
     "I It He She We You They This That There Who What Which Everybody Everyone Somebody Someone"
     " Nobody Anybody Anyone People One Nothing Something Everything Monday Tuesday Wednesday"
-    " Thursday Friday Saturday Sunday January February March April May June July August September October November"
+    " Thursday Friday Saturday Sunday January February March April May June July August September"
+    " October November"
     " December Then And But So Or If When Christmas Easter Today Tomorrow Finance Legal".split()
 )
 

@@ -8,45 +8,57 @@ from pipeline.summarize.wording import LEAD, Wording
 
 _AUX = r"(?:do|does|did|is|are|was|were|can|could|will|would|should|shall|have|has|had|may|must)(?:n['’]?t)?"
 _SUBJECT = (
-    r"(?:we|you|i|they|he|she|it|the|a|an|our|that|there|this|these|those|my|your|his|her|their|its|any"
+    r"(?:we|you|i|they|he|she|it|the|a|an|our|that|there|this|these|those|my|your|his|her|their"
+    r"|its|any"
     r"|anybody|anyone|everybody|everyone|somebody|someone|people)"
 )
 INVERTED = re.compile(
-    rf"{LEAD}(?:(?:and|but|or|if\b[^,?]*),?\s+)?(?:(?:what|when|where|who|whom|why|how|which|whose)\b"
+    rf"{LEAD}(?:(?:and|but|or|if\b[^,?]*),?\s+)?(?:(?:what|when|where|who|whom|why|how|which"
+    rf"|whose)\b"
     rf"(?:\s+(?!(?:we|you|i|they|he|she|it|that|is|are)\b)[\w'’-]+){{0,3}}?\s+{_AUX}\s+{_SUBJECT}\b"
     rf"|(?!(?:have|had|has)\s+(?:an?|the|that|this|your|my|our)\b){_AUX}\s+{_SUBJECT}\b)",
     re.IGNORECASE,
 )
 """The word order of a question, for text that lost its question mark."""
 WH = re.compile(
-    r"^(?:[^?]*?[,;]\s+)?(?:(?:and|but|or|so|also)\s+)?(?P<wh>what|when|where|who|whom|why|how|which|whose)\b",
+    r"^(?:[^?]*?[,;]\s+)?(?:(?:and|but|or|so|also)\s+)?(?P<wh>what|when|where|who|whom|why|how"
+    r"|which|whose)\b",
     re.IGNORECASE,
 )
 YES_NO = re.compile(rf"^(?:[^?]*?[,;]\s+)?(?:(?:and|but|or|so|also)\s+)?{_AUX}\s", re.IGNORECASE)
 QUANTITY = re.compile(
-    r"\b(?:how\s+(?:many|much|long|often|far|old|big|large|fast|high)|what\s+(?:percentage|number|amount|time|day|date"
-    r"|price|year)|when|what\s+(?:is|was|are|were)\s+the\s+(?:\w+\s+)?(?:price|cost|number|total|peak|budget|rate|deadline))\b",
+    r"\b(?:how\s+(?:many|much|long|often|far|old|big|large|fast|high)|what\s+(?:percentage|number"
+    r"|amount|time|day|date"
+    r"|price|year)|when|what\s+(?:is|was|are|were)\s+the\s+(?:\w+\s+)?(?:price|cost|number|total"
+    r"|peak|budget|rate|deadline))\b",
     re.IGNORECASE,
 )
 KINDNESS = Wording(
     r"\bhow(?:'s| is| are| was| were) (?:you|your|the|it|everybody|everyone|things|life|that|we)\b",
     r"\bhow (?:do|did|does) (?:you|it|that|everybody|everyone) (?:feel|go|like|look|sound)\b",
-    r"\bwhat(?:'s| is) (?:up|new|on your mind|wrong|the matter|going on|happening|next|that|this)\b",
-    r"\b(?:are|is) (?:you|everybody|everyone|we|that|it|this) (?:sure|ok|okay|all right|alright|ready|done|good|there|here|all here|happy|clear|fine|right|serious|kidding)\b",
+    r"\bwhat(?:'s| is) (?:up|new|on your mind|wrong|the matter|going on|happening|next|that"
+    r"|this)\b",
+    r"\b(?:are|is) (?:you|everybody|everyone|we|that|it|this) (?:sure|ok|okay|all right|alright"
+    r"|ready|done|good|there|here|all here|happy|clear|fine|right|serious|kidding)\b",
     r"\bwhere did you land\b",
     r"\bwhat do (?:you|people|we)(?: all| guys| lot)? (?:think|mean|say|reckon|want)\b",
     r"\bdon't (?:hesitate|worry|forget|bother)\b",
     r"\bhave an? ",
     r"\b(?:or|and|of|the|our|an?|maybe|if|but|so|to|that you)\s*\?$",
-    r"\b(?:do|does|did|can|could) (?:you|anybody|anyone|everybody|everyone|that|we) (?:hear|see me|follow|understand|know what I mean|make sense|have a (?:minute|moment|second))\b",
+    r"\b(?:do|does|did|can|could) (?:you|anybody|anyone|everybody|everyone|that|we) (?:hear"
+    r"|see me|follow|understand|know what I mean|make sense|have a (?:minute|moment|second))\b",
     r"\bwhat would (?:[^?]*) (?:look|be) like\b",
     r"\bwhat (?:does|do) (?:[^?]*) mean by\b",
     r"\b(?:anything|anybody|anyone|something) (?:else|to add|more)\b",
-    r"^(?:is |are |was |were )?(?:there )?(?:anything|anybody|anyone|any (?:other|more|further|questions|corrections|comments|objections|thoughts|ideas|updates|news|business|suggestions|remarks|feedback))\b",
+    r"^(?:is |are |was |were )?(?:there )?(?:anything|anybody|anyone|any (?:other|more|further"
+    r"|questions|corrections|comments|objections|thoughts|ideas|updates|news|business|suggestions"
+    r"|remarks|feedback))\b",
     r"\bany (?:other business|questions|corrections|comments|objections|thoughts)\b",
-    r"\b(?:are|is) there any (?:other |more |further )?(?:questions|corrections|comments|objections|thoughts|suggestions)\b",
+    r"\b(?:are|is) there any (?:other |more |further )?(?:questions|corrections|comments"
+    r"|objections|thoughts|suggestions)\b",
     r"\ball (?:those )?in favou?r\b",
-    r"\bwho (?:wants|would like|is going|'s going|goes|starts|is next|'s next|knows|cares|does that|did that|else|says|said|said that)\b",
+    r"\bwho (?:wants|would like|is going|'s going|goes|starts|is next|'s next|knows|cares"
+    r"|does that|did that|else|says|said|said that)\b",
     r"\bwho does (?:that|this)\b",
     r"\bguess (?:what|who|how|where)\b",
     r"\b(?:right|okay|ok|yeah|hm+|huh|eh|no|yes|see|correct|alright)\s*\?$",
@@ -60,34 +72,44 @@ KINDNESS = Wording(
     r"\bis (?:that|it|this) what\b",
     r"\bdo (?:you|we) (?:know what|get|see what|think so)\b",
     r"\bwhat else\b",
-    r"\b(?:is|are|does|do|would|will) [^?]*(?:okay|ok|fine|good|work|suit|all right) (?:for |with |by )?(?:you|everybody|everyone|us|all)\b",
-    r", (?:do|does|did|is|are|was|were|can|could|will|would|should|have|has|had)(?:n't)? (?:it|we|you|they|he|she|I|there|that)\s*\?$",
+    r"\b(?:is|are|does|do|would|will) [^?]*(?:okay|ok|fine|good|work|suit|all right) (?:for "
+    r"|with |by )?(?:you|everybody|everyone|us|all)\b",
+    r", (?:do|does|did|is|are|was|were|can|could|will|would|should|have|has|had)(?:n't)? (?:it|we"
+    r"|you|they|he|she|I|there|that)\s*\?$",
     r"\b(?:what if|what about|how about|why don't)\b",
     r"(?:^|, )you know\s*\?$",
-    r"\bwhat (?:should|shall|do|are|can|will) (?:we|I) (?:do|doing|see|say|talk|discuss|start|have)(?: (?:now|next|here|first|today|about))*\s*\?",
+    r"\bwhat (?:should|shall|do|are|can|will) (?:we|I) (?:do|doing|see|say|talk|discuss|start"
+    r"|have)(?: (?:now|next|here|first|today|about))*\s*\?",
 )
 """Courtesy, steering, rhetoric: no questions for the notes."""
 SUGGESTION = re.compile(
     rf"{LEAD}(?:(?:and|but|or|if\b[^,?]*),?\s+)?(?:shall\b|should\b|would\s+(?:it|you|that)\b"
-    r"|could\s+(?:we|i|you)\b|can\s+(?:we|i|you)\b|will\s+you\b|would\s+(?:we|i)\b|do\s+(?:you|we)\s+(?:want|wish|need|mind|like|prefer)\b|may\s+i\b|might\s+(?:we|i)\b)",
+    r"|could\s+(?:we|i|you)\b|can\s+(?:we|i|you)\b|will\s+you\b|would\s+(?:we|i)\b|do\s+(?:you"
+    r"|we)\s+(?:want|wish|need|mind|like|prefer)\b|may\s+i\b|might\s+(?:we|i)\b)",
     re.IGNORECASE,
 )
 """Asked to propose, to offer or to be polite; a question of the notes only if nobody knows."""
 LEADING = re.compile(
-    rf"{LEAD}(?:(?:and|but|or),?\s+)?(?:do|does|did|is|are|was|were|can|could|will|would|should|have|has|had)n['’]?t\s",
+    rf"{LEAD}(?:(?:and|but|or),?\s+)?(?:do|does|did|is|are|was|were|can|could|will|would|should"
+    rf"|have|has|had)n['’]?t\s",
     re.IGNORECASE,
 )
 TAG = re.compile(
-    r",?\s+(?:do\s+(?:you|we)\s+know|does\s+(?:anybody|anyone|somebody)\s+(?:know|remember)|by\s+the\s+way"
+    r",?\s+(?:do\s+(?:you|we)\s+know|does\s+(?:anybody|anyone|somebody)\s+(?:know|remember)"
+    r"|by\s+the\s+way"
     r"|do\s+you\s+remember|anybody|anyone)\s*\?$",
     re.IGNORECASE,
 )
 
 UNKNOWN = Wording(
-    r"\b(?:I|we|nobody|no one|they) (?:honestly |really |just |still |actually |truly |also )*(?:don't|do not|doesn't|does not|didn't) (?:honestly |really |actually |yet |even )*know\b(?! (?:how|why) (?:I|we) feel)",
+    r"\b(?:I|we|nobody|no one|they) (?:honestly |really |just |still |actually |truly "
+    r"|also )*(?:don't|do not|doesn't|does not|didn't) (?:honestly |really |actually |yet "
+    r"|even )*know\b(?! (?:how|why) (?:I|we) feel)",
     r"\bno (?:idea|clue)\b",
     r"\bdon't have (?:a|any|the) (?:idea|clue|answer|number)\b",
-    r"\b(?:I|we) (?:can't|cannot|couldn't|can not|wouldn't|should not like to|wouldn't like to|would not like to|don't want to|am not able to) (?:honestly |really |yet |even )*(?:say|tell|promise|answer|know)\b",
+    r"\b(?:I|we) (?:can't|cannot|couldn't|can not|wouldn't|should not like to|wouldn't like to"
+    r"|would not like to|don't want to|am not able to) (?:honestly |really |yet |even )*(?:say"
+    r"|tell|promise|answer|know)\b",
     r"\bnobody (?:has )?(?:told|knows|knew|said)\b",
     r"\bI(?:'m| am) not (?:really |entirely |quite |completely |so )?sure\b",
     r"\bhard to (?:say|tell)\b",
@@ -95,8 +117,10 @@ UNKNOWN = Wording(
     r"\b(?:it |that |this )?depends\b",
     r"\b(?:have|has|will have|we'd have|I'd have) to (?:wait|find out|look|check|ask)\b",
     r"\b(?:we'll|we will) (?:see|have to see|find out)\b",
-    r"\b(?:too early to|remains to be seen|not clear yet|unclear|still open|stays open|remains open|not decided|to be decided|up in the air)\b",
-    r"\bleave (?:that|this|it|the|that question|this question)(?: question)? (?:open|to the|for (?:now|the|next))\b",
+    r"\b(?:too early to|remains to be seen|not clear yet|unclear|still open|stays open"
+    r"|remains open|not decided|to be decided|up in the air)\b",
+    r"\bleave (?:that|this|it|the|that question|this question)(?: question)? (?:open|to the"
+    r"|for (?:now|the|next))\b",
     r"\bnot (?:yet|known|that I know)\b",
     r"\bI(?:'d| would) have to (?:look|check|ask|see)\b",
     r"\bhaven't (?:heard|got an answer|decided|checked|looked|asked)\b",
@@ -106,13 +130,16 @@ UNKNOWN = Wording(
 )
 """Nobody knows, or not now."""
 PARKED = Wording(
-    r"\b(?:let's|we|I'd|we'll|let us) (?:can |should |will )?(?:park|table|postpone|come back to|leave) (?:that|this|it)\b",
+    r"\b(?:let's|we|I'd|we'll|let us) (?:can |should |will )?(?:park|table|postpone|come back to"
+    r"|leave) (?:that|this|it)\b",
     r"\b(?:stays|remains|is still|leave (?:that|it|this|that question|this question)) open\b",
     r"\btake (?:that|this|it) offline\b",
     r"\bleave (?:that|this|the) question\b",
 )
 CHECKING = Wording(
-    r"^(?:checking|looking|searching|one (?:second|sec|moment|minute)|just a (?:second|sec|moment|minute)|give me a (?:second|sec|moment|minute)|hang on|hold on|let me (?:check|look|see|think))\b",
+    r"^(?:checking|looking|searching|one (?:second|sec|moment|minute)|just a (?:second|sec|moment"
+    r"|minute)|give me a (?:second|sec|moment|minute)|hang on|hold on|let me (?:check|look|see"
+    r"|think))\b",
 )
 NAMES_QUESTION = Wording(
     r"\b(?:leave|keep) (?:that|this|the) question\b",
@@ -122,33 +149,44 @@ NAMES_QUESTION = Wording(
 )
 """Says that what went before was a question, whatever an engine made of it."""
 FOUND = Wording(
-    r"^(?:okay |ok |so |right |ah |oh )*(?:got it|found it|here it is|I have it|I've got it|there it is)\b"
+    r"^(?:okay |ok |so |right |ah |oh )*(?:got it|found it|here it is|I have it|I've got it"
+    r"|there it is)\b"
 )
 YES = re.compile(
-    r"^(?:(?:oh|ah|well|um+|uh+|er+|hm+|so|honestly|actually|i\s+think|i\s+believe|in\s+fact|apparently)[,.\s]+)*"
-    r"(?:yes|yeah|yep|yup|no|nope|nah|correct|sure|of\s+course|absolutely|definitely|certainly|not\s+(?:really|any|at\s+all|yet)"
-    r"|exactly|indeed|(?:we|i|it|they|he|she|you|that|there)\s+(?:do|does|did|is|are|was|were|can|could|will|would|have|has|should)(?:n['’]?t|\s+not)?\b"
-    r"|i\s+think\s+so|i\s+don['’]?t\s+think\s+so|that['’]s\s+(?:right|correct|true)|it['’]s|we['’]re|they['’]re)\b",
+    r"^(?:(?:oh|ah|well|um+|uh+|er+|hm+|so|honestly|actually|i\s+think|i\s+believe|in\s+fact"
+    r"|apparently)[,.\s]+)*"
+    r"(?:yes|yeah|yep|yup|no|nope|nah|correct|sure|of\s+course|absolutely|definitely|certainly"
+    r"|not\s+(?:really|any|at\s+all|yet)"
+    r"|exactly|indeed|(?:we|i|it|they|he|she|you|that|there)\s+(?:do|does|did|is|are|was|were|can"
+    r"|could|will|would|have|has|should)(?:n['’]?t|\s+not)?\b"
+    r"|i\s+think\s+so|i\s+don['’]?t\s+think\s+so|that['’]s\s+(?:right|correct|true)|it['’]s"
+    r"|we['’]re|they['’]re)\b",
     re.IGNORECASE,
 )
 _NUMBER = (
-    r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w+teen|twenty|thirty|forty|fifty|sixty"
-    r"|seventy|eighty|ninety|hundred|thousand|million|half|dozen|none|zero|couple|few|most|all|several)\b"
+    r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w+teen|twenty"
+    r"|thirty|forty|fifty|sixty"
+    r"|seventy|eighty|ninety|hundred|thousand|million|half|dozen|none|zero|couple|few|most|all"
+    r"|several)\b"
 )
 _TIME = (
-    r"\b(?:monday|tuesday|wednesday|thursday|friday|saturday|sunday|january|february|march|april|may|june|july|august"
-    r"|september|october|november|december|today|tonight|tomorrow|yesterday|week|month|year|noon|morning|afternoon"
+    r"\b(?:monday|tuesday|wednesday|thursday|friday|saturday|sunday|january|february|march|april"
+    r"|may|june|july|august"
+    r"|september|october|november|december|today|tonight|tomorrow|yesterday|week|month|year|noon"
+    r"|morning|afternoon"
     r"|evening|spring|summer|autumn|winter|soon|now|after|before|already|o['’]clock)\b"
 )
 AMOUNT = re.compile(rf"{_NUMBER}|{_TIME}", re.IGNORECASE)
 """An answer to a question for a number or a time has one of these."""
 CORRECTION = re.compile(
-    r"\b(?:no,\s+(?:that['’]?s|wait|sorry)|wait|i\s+mean|sorry|correction|let\s+me\s+correct|i\s+read\s+the\s+wrong|that['’]?s\s+wrong"
+    r"\b(?:no,\s+(?:that['’]?s|wait|sorry)|wait|i\s+mean|sorry|correction|let\s+me\s+correct"
+    r"|i\s+read\s+the\s+wrong|that['’]?s\s+wrong"
     r"|i\s+beg\s+your\s+pardon|actually\s+it['’]?s)\b",
     re.IGNORECASE,
 )
 OPENING = re.compile(
-    rf"^(?:[^?,;]{{1,24}}[,;]\s+){{1,2}}(?=(?:(?:what|when|where|who|whom|why|how|which|whose)\b|{_AUX}\s+{_SUBJECT}\b))",
+    rf"^(?:[^?,;]{{1,24}}[,;]\s+){{1,2}}(?=(?:(?:what|when|where|who|whom|why|how|which|whose)\b"
+    rf"|{_AUX}\s+{_SUBJECT}\b))",
     re.IGNORECASE,
 )
 """A greeting or a name before the question itself."""

@@ -52,38 +52,54 @@ DELIVERY = Wording(
 """A promise told from the side of who receives it."""
 
 IDLE = re.compile(
-    r"^(?:[a-z]+ly\s+)*(?:be(?!\s+(?!going|looking|sitting|there|joining|having|hoping|thinking)[a-z]{2,}ing\b)"
+    r"^(?:[a-z]+ly\s+)*(?:be(?!\s+(?!going|looking|sitting|there|joining|having|hoping"
+    r"|thinking)[a-z]{2,}ing\b)"
     r"|bet\b|admit|guess|have\s+to\b|need\b|want\b|like\b|love\b|hate\b|know\b|believe\b|hope\b"
     r"|miss\b|survive|die\b|live\b|remember\b|forget\b|never\b|not\b|see\b|wait\b|pass\b"
     r"|stop\s+(?:there|here|now|talking)|probably\b|maybe\b|perhaps\b|most\s+likely|either\b"
-    r"|think\b(?!\s+about\s+(?:the|a|an)\b)|say\b|tell\s+you\b|leave\s+(?:it|that)\s+(?:there|at|for\s+now)"
-    r"|give\s+you\s+(?:that|this|an\s+example|a\s+(?:hint|clue))|let\s+(?:you|them|him|her|it|that)\s+(?:go|be|do|speak|finish|talk|get|have|decide)\b"
+    r"|think\b(?!\s+about\s+(?:the|a|an)\b)|say\b|tell\s+you\b|leave\s+(?:it|that)\s+(?:there|at"
+    r"|for\s+now)"
+    r"|give\s+you\s+(?:that|this|an\s+example|a\s+(?:hint|clue))|let\s+(?:you|them|him|her|it"
+    r"|that)\s+(?:go|be|do|speak|finish|talk|get|have|decide)\b"
     r"|get\s+(?:used|old|there|going|started|to\b|back\s+to\s+(?:that|this)|bored|lost)|come\b"
-    r"|keep\s+(?:it|this|that)\s+(?:short|brief|quick|simple|in\s+mind)|call\s+(?:it|that|this)(?:\s+(?:a|an|the|done|off|quits)\b|\s*$)"
+    r"|keep\s+(?:it|this|that)\s+(?:short|brief|quick|simple|in\s+mind)|call\s+(?:it|that"
+    r"|this)(?:\s+(?:a|an|the|done|off|quits)\b|\s*$)"
     r"|have(?!\s.*\b(?:up|in|ready|done|out|over|back|finished|by|before|for\s+you)\b)"
-    r"|assume|pretend|suppose|regret|do\s+my\s+best|take\s+(?:your\s+word|that\s+as|it\s+as|a\s+(?:seat|guess|break))"
-    r"|agree\b|disagree\b|go\s+(?:first|next|on\b|with\b|along|crazy|home|mad|for\b|through\b|over\b)"
-    r"|move\s+on|turn\s+(?:to|over\s+to)|hand\s+(?:it\s+|you\s+)?over\s+to|always\b|only\b|get\s+(?:sick|cold|fired|killed)"
+    r"|assume|pretend|suppose|regret|do\s+my\s+best|take\s+(?:your\s+word|that\s+as|it\s+as"
+    r"|a\s+(?:seat|guess|break))"
+    r"|agree\b|disagree\b|go\s+(?:first|next|on\b|with\b|along|crazy|home|mad|for\b|through\b"
+    r"|over\b)"
+    r"|move\s+on|turn\s+(?:to|over\s+to)|hand\s+(?:it\s+|you\s+)?over\s+to|always\b|only\b"
+    r"|get\s+(?:sick|cold|fired|killed)"
     r"|end\s+up|lose\b|win\b|sound\b|feel\b|look\s+like|cry\b|laugh\b|eat\s+my|understand|imagine)",
     re.IGNORECASE,
 )
 """Continuations of "I'll" that are not work."""
 
 MOMENTARY = re.compile(
-    r"^(?:wait\b|continue\b|carry\s+on|go\s+on|just\b|show\b|share\s+(?:my|the|this)\s+(?:screen|desktop)|read\b|explain\b|repeat\b|start\b"
-    r"|begin\b|mention\b|quote\b|draw\b|jump\b|skip\s+(?:to|this)|describe\b|summari[sz]e\b|demonstrate"
-    r"|switch\b|put\s+(?:it|this|that)\s+(?:up|here|there|on\s+the\s+(?:board|screen))|open\b|close\s+(?:the\s+door|this)"
-    r"|plug\b|sit\b|stand\b|introduce\b|mute\b|unmute\b|pull\s+(?:it|this|that|up)|go\s+(?:back|ahead)|add\s+to\s+that|try\s+and\s+be"
-    r"|type\b|click\b|scroll\b|come\s+back|play\b|walk\s+you|run\s+(?:you\s+)?through|present\b|kick\s+off|take\s+you)",
+    r"^(?:wait\b|continue\b|carry\s+on|go\s+on|just\b|show\b|share\s+(?:my|the|this)\s+(?:screen"
+    r"|desktop)|read\b|explain\b|repeat\b|start\b"
+    r"|begin\b|mention\b|quote\b|draw\b|jump\b|skip\s+(?:to|this)|describe\b|summari[sz]e\b"
+    r"|demonstrate"
+    r"|switch\b|put\s+(?:it|this|that)\s+(?:up|here|there|on\s+the\s+(?:board|screen))|open\b"
+    r"|close\s+(?:the\s+door|this)"
+    r"|plug\b|sit\b|stand\b|introduce\b|mute\b|unmute\b|pull\s+(?:it|this|that|up)|go\s+(?:back"
+    r"|ahead)|add\s+to\s+that|try\s+and\s+be"
+    r"|type\b|click\b|scroll\b|come\s+back|play\b|walk\s+you|run\s+(?:you\s+)?through|present\b"
+    r"|kick\s+off|take\s+you)",
     re.IGNORECASE,
 )
 """Things people do at once, in the meeting; work only with a date."""
 
 NOT_AN_OFFER = re.compile(
-    r"^(?:see|hear|tell|imagine|understand|say|live\s+with|only|remember|think|believe|feel|guess|recall"
-    r"|be\b|have\b|know|get\s+(?:that|it|a\s+word)|put\s+it|start|begin|finish|first\s+say|ask\s+(?:you|this|that|a)|explain|just|go\b"
-    r"|never|not|make\s+out|agree|understand|relate|promise|wait|hardly|still|barely|read\s+(?:it|that|this)|speak|stop|use\b"
-    r"|also\s+see|find|always|look\s+at\s+(?:it|this)\s+now|show|repeat|summari[sz]e|come|sing|do\s+with|afford|really|honestly)\b",
+    r"^(?:see|hear|tell|imagine|understand|say|live\s+with|only|remember|think|believe|feel|guess"
+    r"|recall"
+    r"|be\b|have\b|know|get\s+(?:that|it|a\s+word)|put\s+it|start|begin|finish|first\s+say"
+    r"|ask\s+(?:you|this|that|a)|explain|just|go\b"
+    r"|never|not|make\s+out|agree|understand|relate|promise|wait|hardly|still|barely|read\s+(?:it"
+    r"|that|this)|speak|stop|use\b"
+    r"|also\s+see|find|always|look\s+at\s+(?:it|this)\s+now|show|repeat|summari[sz]e|come|sing"
+    r"|do\s+with|afford|really|honestly)\b",
     re.IGNORECASE,
 )
 """Continuations of "I can" and "let me" that offer no work."""
@@ -95,7 +111,8 @@ TAKE = Wording(
     r"\bconsider (?:it|that) done\b",
     r"\bleave (?:it|that|this|that one) (?:to|with) me\b",
     r"\b(?:give|hand|pass|assign) (?:it|that|this|that one) to me\b",
-    r"\b(?:that'll be|that will be|that'd be|that would be|that's|that is|that one's) (?:me|mine)(?=[.,;!]|$)",
+    r"\b(?:that'll be|that will be|that'd be|that would be|that's|that is|that one's) (?:me"
+    r"|mine)(?=[.,;!]|$)",
     r"\bI(?:'ve| have)? got (?:this|that) one\b",
     LEAD + r"I(?:'ve| have)? got (?:this|that)(?=[.,;!]|$)",
     r"\b(?:I'll|I will|I shall|I can|let me|I could) (?:then |also |gladly |happily )*"
@@ -123,7 +140,8 @@ THANKS = Wording(
     r"(?:cheers|thanks|thank you|please do|great|perfect|brilliant|lovely|wonderful|excellent"
     r"|yes please|please(?=[.,!]|$)|go ahead|super|awesome|fantastic|appreciate it|much appreciated"
     r"|much obliged|you're a star|good idea|nice)\b",
-    r"\bthat(?:'d| would) (?:really )?(?:help|be (?:really |very )?(?:great|good|nice|lovely|helpful|useful))\b",
+    r"\bthat(?:'d| would) (?:really )?(?:help|be (?:really |very )?(?:great|good|nice|lovely"
+    r"|helpful|useful))\b",
 )
 REFUSE = Wording(
     r"\bno,? thank",
@@ -154,19 +172,27 @@ REQUEST = Wording(
 ASKED_BY_NAME = Wording(
     r"\byou(?:'ll| will| should| need to| have to| must|'re going to| are going to|'re to| are to"
     r"|'re on| are on) ",
-    r"\byou (?=(?!(?:have|are|know|knew|said|had|were|was|want|need|like|got|saw|see|think|mean|wrote|did|made"
-    r"|took|gave|went|sent|brought|bought|told|forgot|lost|left|kept|love|hate|spell|sound|owe|can|could|may"
+    r"\byou (?=(?!(?:have|are|know|knew|said|had|were|was|want|need|like|got|saw|see|think|mean"
+    r"|wrote|did|made"
+    r"|took|gave|went|sent|brought|bought|told|forgot|lost|left|kept|love|hate|spell|sound|owe"
+    r"|can|could|may"
     r"|might|would|should|will|must|never|always|still|already|also|just|only|and|or|[a-z]+ed)\b)"
     r"[a-z]+ (?:the|an?|that|this|it|them|those|these|my|our|your|on|after|with|for)\b)",
 )
 """Only a request when the person is called by name in the same breath."""
 ASKED_NOW = re.compile(
-    r"^(?:hear|see|repeat|say|share|scroll|speak|tell\s+(?:me|us)|remind\s+me|imagine|believe|guess|go\b"
-    r"|start|begin|mute|unmute|turn|wait|hold|give\s+(?:me|us)|clarify|describe|explain|elaborate|pass\b"
-    r"|read|look\s+at\s+(?:me|it|this|that)|show\s+(?:me|us)|think|hang\s+on|help\s+me\s+(?:understand|out)"
-    r"|walk\s+(?:me|us)|talk\s+(?:me|us)|move\s+on|stop\b|come\b|expand|sit\b|stand\b|understand|have\b|be\b"
-    r"|get\s+(?:rid|closer|that)|know|like|want|use\b|still|actually|not\b|call\s+(?:it|that)|use\s+it"
-    r"|blame|forgive|excuse|spell|swap|just\s+go|keep\b|take\s+a\s+(?:moment|look\s+at\s+(?:this|that))|argue|remember|never)\b",
+    r"^(?:hear|see|repeat|say|share|scroll|speak|tell\s+(?:me|us)|remind\s+me|imagine|believe"
+    r"|guess|go\b"
+    r"|start|begin|mute|unmute|turn|wait|hold|give\s+(?:me|us)|clarify|describe|explain|elaborate"
+    r"|pass\b"
+    r"|read|look\s+at\s+(?:me|it|this|that)|show\s+(?:me|us)|think|hang\s+on"
+    r"|help\s+me\s+(?:understand|out)"
+    r"|walk\s+(?:me|us)|talk\s+(?:me|us)|move\s+on|stop\b|come\b|expand|sit\b|stand\b|understand"
+    r"|have\b|be\b"
+    r"|get\s+(?:rid|closer|that)|know|like|want|use\b|still|actually|not\b|call\s+(?:it|that)"
+    r"|use\s+it"
+    r"|blame|forgive|excuse|spell|swap|just\s+go|keep\b|take\s+a\s+(?:moment|look\s+at\s+(?:this"
+    r"|that))|argue|remember|never)\b",
     re.IGNORECASE,
 )
 """Requests of the moment ("can you hear me", "Tom, you go first")."""
@@ -175,8 +201,10 @@ NEED = Wording(
     r"\b(?:somebody|someone|anybody|anyone|one of us|one of you) (?:has to|needs to|should|must"
     r"|ought to|will have to|please|also needs to|really needs to) (?=[a-z])<some>(?=[.,;!?]|$)",
     r"\b(?:somebody|someone) (?=[a-z]+s\b)<some>(?=[.,;!?]|$)",
-    r"\bwho(?:'s| is) (?:going to |gonna |doing |taking |up for )?(?=[a-z]+(?:ing)?\b)<some>(?=[.,;!?]|$)",
-    r"\bwho (?:will|can|could|would|wants to|wants|would like to|should|is able to|volunteers to) <some>(?=[.,;!?]|$)",
+    r"\bwho(?:'s| is) (?:going to |gonna |doing |taking "
+    r"|up for )?(?=[a-z]+(?:ing)?\b)<some>(?=[.,;!?]|$)",
+    r"\bwho (?:will|can|could|would|wants to|wants|would like to|should|is able to"
+    r"|volunteers to) <some>(?=[.,;!?]|$)",
     r"\bwho (?=(?:takes|tells|does|writes|sends|calls|makes|brings|books|orders|asks|checks|gets"
     r"|buys|cleans|handles|picks|organi[sz]es|prepares|talks|speaks|informs|updates|fixes)\b)"
     r"<some>(?=[.,;!?]|$)",
@@ -188,7 +216,8 @@ NEED = Wording(
 NEED_DONE = Wording(
     r"\b(?:is|are) to be [a-z]+(?:ed|en|nt|ne|t)\b",
     r"\b(?:must|has to|have to|needs to|need to|should|ought to) be [a-z]+(?:ed|en|nt|ne|t)\b",
-    r"\b(?:needs|need|wants) (?:a (?:second )?(?:review|look|fix)|eyes|reviewing|fixing|testing|doing)\b",
+    r"\b(?:needs|need|wants) (?:a (?:second )?(?:review|look|fix)|eyes|reviewing|fixing|testing"
+    r"|doing)\b",
     r"\b(?:was|were) (?:to|supposed to|meant to) (?=[a-z]+ (?:the|it|that|them|a|an)\b)",
 )
 """Work told without a doer ("the forms must be signed"); the whole clause is the work."""
@@ -225,8 +254,10 @@ WITHDRAW_THAT = Wording(
 """Something is given up, and pointed at."""
 
 DONE = Wording(
-    r"\b(?:is|are|it's|that's|they're)(?: now| already| all)? (?:up|done|out|live|sent|fixed|finished"
-    r"|ready|deployed|resolved|merged|closed|complete|completed|booked|ordered|in place|paid|printed"
+    r"\b(?:is|are|it's|that's|they're)(?: now| already| all)? (?:up|done|out|live|sent|fixed"
+    r"|finished"
+    r"|ready|deployed|resolved|merged|closed|complete|completed|booked|ordered|in place|paid"
+    r"|printed"
     r"|signed|submitted|published|posted)\b(?! (?:to|for us|in the air|of)\b)",
     r"\bI(?:'ve| have)(?: just| already| now)* (?=[a-z]+(?:ed|en|nt|ne|t|ade|id|ut|ought)\b)",
     r"\bI just (?:sent|did|called|booked|ordered|paid|wrote|fixed|finished|posted|shared)\b",
@@ -238,7 +269,8 @@ JOKE = Wording(
     r"\b(?:ha ha|haha|hah|lol)\b",
     r"\b(?:just|only) (?:kidding|joking)\b",
     r"\b(?:I'm|I am|was|you're) (?:kidding|joking)\b",
-    r"\b(?:don't|do not|please don't|please do not) (?:write|put|note|minute) (?:that|this|it) (?:down|in)\b",
+    r"\b(?:don't|do not|please don't|please do not) (?:write|put|note|minute) (?:that|this"
+    r"|it) (?:down|in)\b",
     r"\boff the record\b",
     r"\b(?:in your|in my) dreams\b",
     r"^you wish\b",
@@ -252,20 +284,25 @@ JOKE = Wording(
 """What was just said was not meant."""
 
 MAYBE = re.compile(
-    r"\b(?:maybe|perhaps|might|possibly|could\s+be|not\s+sure\s+(?:if|whether)|i\s+wonder|hypothetically"
-    r"|in\s+theory|imagine|suppose|what\s+if|let['’]?s\s+say|wish|would\s+have|should\s+have|could\s+have"
+    r"\b(?:maybe|perhaps|might|possibly|could\s+be|not\s+sure\s+(?:if|whether)|i\s+wonder"
+    r"|hypothetically"
+    r"|in\s+theory|imagine|suppose|what\s+if|let['’]?s\s+say|wish|would\s+have|should\s+have"
+    r"|could\s+have"
     r"|usually|normally|always|every\s+time|sometimes|never)\b",
     re.IGNORECASE,
 )
 REPORTED = re.compile(
-    r"\b(?:said|told|thought|promised|mentioned|says|claimed|asked|wrote|assumed|heard|think\s+that\s+if"
+    r"\b(?:said|told|thought|promised|mentioned|says|claimed|asked|wrote|assumed|heard"
+    r"|think\s+that\s+if"
     r"|last\s+(?:time|week|month|year)|yesterday|back\s+then|used\s+to)\b",
     re.IGNORECASE,
 )
 """Before the words: somebody tells what was said or done earlier."""
 _FINE_IF = (
-    r"(?:see|check|ask|know|find\s+out|tell\s+\w+|confirm|figure\s+out|wonder|sure|decide|say|even|as)\s+if\b"
-    r"|\bif\s+(?:you\s+(?:can|like|want|don['’]?t\s+mind|wish|could)|possible|that['’]?s|that\s+is|it['’]?s"
+    r"(?:see|check|ask|know|find\s+out|tell\s+\w+|confirm|figure\s+out|wonder|sure|decide|say"
+    r"|even|as)\s+if\b"
+    r"|\bif\s+(?:you\s+(?:can|like|want|don['’]?t\s+mind|wish|could)|possible|that['’]?s"
+    r"|that\s+is|it['’]?s"
     r"|needed|necessary|i\s+can|not\b|so\b|anything\b)"
 )
 _IF = re.compile(r"\b(?:if|unless|in\s+case|provided|assuming)\b", re.IGNORECASE)
@@ -278,7 +315,8 @@ def conditional(text: str) -> bool:
 
 
 UNFINISHED = re.compile(
-    r"\b(?:the|an?|to|of|with|and|or|but|than|i['’]?m|i|it['’]s|was|is|are|any|some|my|our|your|if|because"
+    r"\b(?:the|an?|to|of|with|and|or|but|than|i['’]?m|i|it['’]s|was|is|are|any|some|my|our|your"
+    r"|if|because"
     r"|that\s+i|sort\s+of|kind\s+of|uh|um)$|^\w+\s+about$",
     re.IGNORECASE,
 )
@@ -286,13 +324,17 @@ UNFINISHED = re.compile(
 
 
 _CUT = re.compile(
-    r",\s+or\s+(?:is|are|would|do|does|should|shall)\s|,?\s+(?:because|since\s+(?:we|i|they|it|the)|cause\b|although|even\s+though|though\b|but\b|while\b|whereas)\s"
-    r"|,\s+(?:(?:and|so|then|or)\s+)?(?:i|we|you|they|he|she|it|that|this|there|it['’]s|that['’]s|i['’]m|i['’]ve|i['’]ll|you['’]ll|we['’]re)\s"
+    r",\s+or\s+(?:is|are|would|do|does|should|shall)\s|,?\s+(?:because|since\s+(?:we|i|they|it"
+    r"|the)|cause\b|although|even\s+though|though\b|but\b|while\b|whereas)\s"
+    r"|,\s+(?:(?:and|so|then|or)\s+)?(?:i|we|you|they|he|she|it|that|this|there|it['’]s|that['’]s"
+    r"|i['’]m|i['’]ve|i['’]ll|you['’]ll|we['’]re)\s"
     r"|,?\s+and\s+(?-i:[A-Z][a-z]+)\s+(?:will|shall|is|can|takes|does|handles)\s"
     r"|\s+and\s+(?:then\s+)?(?:i|we|you|they|he|she|it)(?:['’](?:ll|m|re|ve|d|s))?\s"
     r"|\s+so\s+(?:that\s+)?(?:we|you|i|they|he|she|it|people|everybody|everyone)\s"
-    r"|\s+(?:no\s+problem|okay|ok|right|alright|anyway|all\s+right|you\s+know|i\s+think|i\s+guess|i\s+suppose)\s*[,.?!]"
-    r"|,\s+(?:no\s+problem|okay|ok|right|alright|anyway|instead|then|too|thanks|thank\s+you|please|which)\b"
+    r"|\s+(?:no\s+problem|okay|ok|right|alright|anyway|all\s+right|you\s+know|i\s+think|i\s+guess"
+    r"|i\s+suppose)\s*[,.?!]"
+    r"|,\s+(?:no\s+problem|okay|ok|right|alright|anyway|instead|then|too|thanks|thank\s+you"
+    r"|please|which)\b"
     r"|\s+if\s+(?:you|that|it|possible|needed)\b|[;:]\s|\s[–—-]\s",
     re.IGNORECASE,
 )

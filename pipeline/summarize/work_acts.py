@@ -185,7 +185,8 @@ def _requests(
 
 
 _NOT_ASKING = re.compile(
-    r"\b(?:you|we|i|they|he|she|it)(?:\s+(?:could|can|would|will))?[,\s]+$|\b(?:what|which|where|who|how|when|why)\b",
+    r"\b(?:you|we|i|they|he|she|it)(?:\s+(?:could|can|would|will))?[,\s]+$|\b(?:what|which|where"
+    r"|who|how|when|why)\b",
     re.IGNORECASE,
 )
 """Before "could you": a slip ("you could, could you"), or a question about how."""
@@ -193,7 +194,8 @@ _POLITE_END = re.compile(r",?\s*please\b[\s.,!?]*", re.IGNORECASE)
 _NOT_AN_ORDER = frozenset(
     "i you we they he she it that this there who what when where why how which do does did is are"
     " was were can could will would should have has had not no yes yeah ok okay thanks thank sorry"
-    " good great your my our their his her its the a an and but or so if because as in on at for with of"
+    " good great your my our their his her its the a an and but or so if because as in on at for"
+    " with of"
     " i'm i'll i've you're we're they're it's that's there's don't let's right well hello hi hey"
     " welcome exactly please maybe just any all".split()
 )

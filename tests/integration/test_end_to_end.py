@@ -86,7 +86,8 @@ async def test_the_demo_plays_the_meeting_and_its_notes_are_right(tmp_path: Path
     assert markdown.stat().st_mode & 0o777 == 0o600
 
     everything = output + errors + text
-    assert not any(secret in everything for secret in CREDENTIALS.values())
+    secrets = (CREDENTIALS["ZOOM_CLIENT_SECRET"], CREDENTIALS["ZOOM_SECRET_TOKEN"])
+    assert not any(secret in everything for secret in secrets)
 
 
 async def test_replay_keeps_the_meeting_and_every_reader_finds_it(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def act(text: str, kind: str) -> Act:
     ("text", "what"),
     [
         ("I will draft the agenda.", "draft the agenda"),
-        ("I’ll draft the agenda, because nobody else does.", "draft the agenda"),
+        ("I\u2019ll draft the agenda, because nobody else does.", "draft the agenda"),
         ("Okay, so I'm going to draft the agenda tonight.", "draft the agenda tonight"),
         ("Ill call the caterer, no problem.", "call the caterer"),
         ("I'm sending the contract tomorrow.", "sending the contract tomorrow"),

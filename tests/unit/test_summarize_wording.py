@@ -5,7 +5,9 @@ import pytest
 from pipeline.summarize.wording import LEAD, Wording
 
 
-@pytest.mark.parametrize("said", ["I'll take it", "I’ll take it", "ill take it", "I'll, take it"])
+@pytest.mark.parametrize(
+    "said", ["I'll take it", "I\u2019ll take it", "ill take it", "I'll, take it"]
+)
 def test_apostrophes_commas_and_case_do_not_matter(said: str) -> None:
     assert said in Wording(r"\bI'll take it\b")
 
