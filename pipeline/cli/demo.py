@@ -17,7 +17,7 @@ from rich.text import Text
 from pipeline.base import log
 from pipeline.base.errors import OutsideError
 from pipeline.base.secret import Secret
-from pipeline.cli.reading import render, write_private
+from pipeline.cli.reading import notes_only, render, write_private
 from pipeline.cli.screen import Screen
 from pipeline.cli.serve import event_loop
 from pipeline.config import Settings, load
@@ -47,7 +47,7 @@ def run(
     write_private(path, markdown)
     console = Console()
     console.rule()
-    render(_notes_only(markdown))
+    render(notes_only(markdown))
     console.rule()
     for line in (
         f"markdown  {path}",
@@ -66,7 +66,7 @@ def replay(
     if json:
         sys.stdout.write(FORMATS["json"].render(state) + "\n")
     else:
-        render(_notes_only(FORMATS["md"].render(state)))
+        render(notes_only(FORMATS["md"].render(state)))
         typer.echo(f"kept as {state.meeting} in {settings.home}")
 
 
@@ -194,9 +194,3 @@ async def _fake_zoom(
             with contextlib.suppress(ProcessLookupError):
                 process.terminate()
             await process.wait()
-
-
-def _notes_only(markdown: str) -> str:
-    """The markdown without front matter and transcript, for the terminal."""
-    body = markdown.split("\n---\n", 1)[-1]
-    return body.split("\n## Transcript", 1)[0]

@@ -17,8 +17,9 @@ from rich.text import Text
 
 from pipeline.base.errors import BadInput, NotFound, StorageError
 from pipeline.config import load, rows
+from pipeline.export.escape import clean
 from pipeline.export.formats import FORMATS
-from pipeline.model.notes import KINDS
+from pipeline.model.state import MeetingState
 from pipeline.model.view import MeetingView
 from pipeline.store import rebuild as rebuilding
 from pipeline.store import verify as verifying
@@ -49,7 +50,7 @@ def meetings(*, json: bool, home: Path | None) -> None:
         return
     table = Table("id", "started", "state", "title", box=None)
     for view in found:
-        table.add_row(view.id, _when(view), view.state, Text(view.title or "(untitled)"))
+        table.add_row(view.id, _when(view), view.state, Text(clean(view.title or "(untitled)")))
     Console().print(table)
 
 
@@ -60,41 +61,31 @@ def show(*, meeting: str, transcript: bool, json: bool, home: Path | None) -> No
     if json:
         sys.stdout.write(FORMATS["json"].render(state) + "\n")
         return
-    view = state.view()
-    console = Console()
-    console.print(Text(view.title or "(untitled)", style="bold"))
-    console.print(f"[dim]{view.id}  {_when(view)}  {view.state}[/dim]")
-    zone = ZoneInfo(view.zone)
-
-    def clock(ms: int) -> str:
-        return datetime.fromtimestamp(ms / 1000, zone).strftime("%H:%M:%S")
-
-    for gap in state.missing():
-        missing = f"missing {clock(gap.from_ms)}-{clock(gap.to_ms)}: {gap.detail or gap.cause}"
-        console.print(Text(missing, style="yellow"))
-    for kind in KINDS:
-        items = [item for item in state.notes.live() if item.kind == kind]
-        if not items:
-            continue
-        console.print(Text(f"\n{kind.capitalize()}s" if kind != "overview" else "\nOverview"))
-        for item in items:
-            said = ", ".join(dict.fromkeys(clock(e.start_ms) for e in item.evidence))
-            facts = [item.status if item.status not in ("open",) else "", item.owner or ""]
-            facts += [f"due {item.due}" if item.due else ""]
-            facts += ["unverified" if item.check.state == "unverified" else ""]
-            tail = ", ".join(fact for fact in facts if fact)
-            line = Text(f"  - {item.text}")
-            if tail:
-                line.append(f"  ({tail})", style="cyan")
-            line.append(f"  [{said}]", style="dim")
-            console.print(line)
+    render(notes_only(FORMATS["md"].render(state)))
     if transcript:
-        console.print(Text("\nTranscript"))
-        for utterance in state.transcript():
-            line = Text(f"  {clock(utterance.start_ms)} ", style="dim")
-            line.append(f"{utterance.speaker or 'Unknown speaker'}: ", style="bold")
-            line.append(utterance.text)
-            console.print(line)
+        _print_transcript(state)
+
+
+def _print_transcript(state: MeetingState) -> None:
+    """Words, chat and gaps by time."""
+    zone = ZoneInfo(state.view().zone)
+    lines = [(u.start_ms, u.speaker or "Unknown speaker", u.text) for u in state.transcript()]
+    lines += [(m.at_ms, f"{m.speaker or 'Unknown'} (chat)", m.text) for m in state.chat()]
+    lines += [(g.from_ms, "missing", g.detail or g.cause) for g in state.missing()]
+    console = Console()
+    console.print(Text("Transcript", style="bold"))
+    for at_ms, who, words in sorted(lines, key=lambda line: line[0]):
+        at = datetime.fromtimestamp(at_ms / 1000, zone).strftime("%H:%M:%S")
+        line = Text(f"  {at} ", style="dim")
+        line.append(f"{clean(who)}: ", style="yellow" if who == "missing" else "bold")
+        line.append(clean(words))
+        console.print(line)
+
+
+def notes_only(markdown: str) -> str:
+    """The markdown without front matter and transcript, for the terminal."""
+    body = markdown.split("\n---\n", 1)[-1]
+    return body.split("\n## Transcript", 1)[0]
 
 
 def search(*, query: str, meeting: str | None, limit: int, json: bool, home: Path | None) -> None:
@@ -110,8 +101,8 @@ def search(*, query: str, meeting: str | None, limit: int, json: bool, home: Pat
     console = Console()
     for hit in hits:
         line = Text(f"{hit.meeting} {hit.ref:>5} ", style="dim")
-        line.append(f"{hit.speaker or ''}: " if hit.speaker else "", style="bold")
-        line.append(hit.snippet)
+        line.append(f"{clean(hit.speaker)}: " if hit.speaker else "", style="bold")
+        line.append(clean(hit.snippet))
         console.print(line)
 
 

@@ -16,6 +16,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.export.escape import clean
 from pipeline.model import events as ev
 from pipeline.model.notes import NoteItem
 from pipeline.model.speech import SHOWN
@@ -39,16 +40,16 @@ def item_line(item: NoteItem) -> Text:
     word, colour = MARKS[item.kind]
     gone = item.status in ("retracted", "rejected")
     line = Text(f"{word:>8} ", style=f"bold {colour}")
-    line.append(item.text, style="strike dim" if gone else "")
+    line.append(clean(item.text), style="strike dim" if gone else "")
     who = item.owner or " or ".join(item.owner_candidates)
     if who:
-        line.append(f"  {who}", style="bold")
+        line.append(f"  {clean(who)}", style="bold")
     if item.due:
         line.append(f"  by {item.due}", style="bold")
     if item.status not in ("open",):
         line.append(f"  {item.status}", style="yellow")
     if item.answer:
-        line.append(f"  answer: {item.answer}", style="green")
+        line.append(f"  answer: {clean(item.answer)}", style="green")
     if item.check.state == "unverified":
         line.append("  unverified", style="red")
     if item.evidence:
@@ -91,14 +92,14 @@ class Screen:
         match event.body:
             case ev.UtteranceSaid(utterance=u) if u.role in SHOWN and not u.deleted:
                 line = Text(f"{self._time(u.start_ms)} ", style="dim")
-                line.append(f"{u.speaker or 'Unknown speaker'}: ", style="bold")
-                line.append(u.text)
+                line.append(f"{clean(u.speaker or 'Unknown speaker')}: ", style="bold")
+                line.append(clean(u.text))
                 self._utterances.append(line)
                 self._say(line)
             case ev.MessageSaid(message=m) if not m.deleted:
                 line = Text(f"{self._time(m.at_ms)} ", style="dim")
-                line.append(f"{m.speaker or 'Unknown'} (chat): ", style="bold")
-                line.append(m.text)
+                line.append(f"{clean(m.speaker or 'Unknown')} (chat): ", style="bold")
+                line.append(clean(m.text))
                 self._utterances.append(line)
                 self._say(line)
             case ev.GapFound(gap=gap):
@@ -106,7 +107,7 @@ class Screen:
                 self._utterances.append(Text(text, style="yellow"))
                 self._say(Text(text, style="yellow"))
             case ev.StreamChanged(detail=detail, state=state) if state != "live":
-                self._say(Text(f"{state}: {detail}" if detail else state, style="yellow"))
+                self._say(Text(clean(f"{state}: {detail}" if detail else state), style="yellow"))
             case ev.NotesPatched():
                 for item in self.state.notes.live():
                     if self._seen_items.get(item.id) != item and item.kind not in (
@@ -142,8 +143,8 @@ class Screen:
             state.opened.title if state and state.opened else None
         ) or "waiting for the meeting"
         clock = self._time(self.clock_ms) if self.clock_ms is not None else ""
-        speaking = f"{self.speaker} is speaking" if self.speaker else ""
-        head.add_row(Text(title, style="bold"), Text(f"{clock}  {speaking}", style="cyan"))
+        speaking = f"{clean(self.speaker)} is speaking" if self.speaker else ""
+        head.add_row(Text(clean(title), style="bold"), Text(f"{clock}  {speaking}", style="cyan"))
         if self._page:
             head.add_row(Text(self._page, style="underline blue"), Text(""))
         items = (

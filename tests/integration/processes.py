@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib.util
 import json
 import os
 import socket
@@ -11,6 +12,8 @@ import sys
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 CREDENTIALS = {
     "ZOOM_CLIENT_ID": "cid",
@@ -102,3 +105,11 @@ async def finished(*words: str | Path, env: Mapping[str, str]) -> tuple[int, str
         output, errors = await asyncio.wait_for(child.process.communicate(), 150)
         assert child.process.returncode is not None
         return child.process.returncode, output.decode(), errors.decode()
+
+
+def needs_local_engine() -> None:
+    """Skip without the extra `local`; in CI its absence is a failure."""
+    if importlib.util.find_spec("moonshine_voice") is None:
+        if os.environ.get("CI"):
+            pytest.fail("the local engine must be installed in CI")
+        pytest.skip("the local engine is not installed: pip install 'rtms-notes[local]'")

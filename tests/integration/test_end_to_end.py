@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -14,7 +12,7 @@ from pipeline.model.notes import NoteItem
 from pipeline.model.speech import Message, Utterance
 from pipeline.model.state import MeetingState
 from pipeline.store.reader import Reader
-from tests.integration.processes import CREDENTIALS, environment, finished
+from tests.integration.processes import CREDENTIALS, environment, finished, needs_local_engine
 
 CASE = yaml.safe_load(
     (Path(__file__).parents[2] / "prompts/cases/bundled.yaml").read_text(encoding="utf-8")
@@ -152,10 +150,7 @@ async def test_serve_without_credentials_says_which_and_where_from(tmp_path: Pat
 async def test_from_audio_alone_the_notes_are_found_and_misheard_names_are_not_bent(
     tmp_path: Path,
 ) -> None:
-    if importlib.util.find_spec("moonshine_voice") is None:
-        if os.environ.get("CI"):
-            pytest.fail("the local engine must be installed in CI")
-        pytest.skip("the local engine is not installed: pip install 'rtms-notes[local]'")
+    needs_local_engine()
     home = tmp_path / "out"
     status, _, errors = await finished(
         *("demo", "--speed", "6", "--no-page", "--stt", "local", "--out", home),
