@@ -248,7 +248,11 @@ class Service:
     async def _resume(self) -> None:
         for meeting in self._store.unfinished():
             log.info("service.resumes", meeting=meeting)
-            self._start(self._store.log(meeting), self.reader.state(meeting), [])
+            try:
+                self._start(self._store.log(meeting), self.reader.state(meeting), [])
+            except (RtmsNotesError, ValueError) as error:  # one broken log must not stop the others
+                log.exception("service.cannot_resume", meeting=meeting)
+                self._faults[meeting] = f"cannot be resumed: {_first_line(error)}"
 
     def _start(
         self, meeting_log: MeetingLog, state: MeetingState, announced: list[Announcement]

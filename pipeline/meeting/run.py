@@ -398,5 +398,5 @@ def _last_sign(state: MeetingState) -> Heartbeat:
     times += [m.at_ms for m in state.messages.values()]
     times += [s.end_ms for s in state.segments.values()]
     times += [s.at_ms for s in state.streams.values()]
-    newest = max(times)
+    newest = max(times, default=state.view().started_ms)
     return Heartbeat(newest, newest)

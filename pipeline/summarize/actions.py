@@ -14,8 +14,8 @@ import msgspec
 
 from pipeline.summarize import task_words as task
 from pipeline.summarize.draft import Draft, Span, Talk, about, line, without_due
-from pipeline.summarize.due import due_words
-from pipeline.summarize.pending import PENDING_TURNS, Pending, Workbook, base_form
+from pipeline.summarize.giving_up import GivingUp
+from pipeline.summarize.pending import PENDING_TURNS, Pending, base_form
 from pipeline.summarize.people import resolve_owner
 from pipeline.summarize.said import Act, Said, is_light
 from pipeline.summarize.words import content, stem, tokens
@@ -27,16 +27,16 @@ _TAKING = re.compile(
     re.IGNORECASE,
 )
 """Taking what another already has needs more than "I'll do it"."""
+_LEAVE = re.compile(r"\bleave\s+(?:it|that|this)\s+(?:one\s+)?(?:to|with)\s+me\b", re.IGNORECASE)
 _DOING = re.compile(r"\b(?:do|take|handle|pick|look|sort|manage)\b", re.IGNORECASE)
 
 
-class Actions(Workbook):
+class Actions(GivingUp):
     """Reads a meeting from start to end; ``drafts`` are its actions, ``used`` the sentences
     (turn, start) that became part of one."""
 
     def __init__(self, talk: Talk) -> None:
         super().__init__(talk)
-        self._given: Draft | Pending | None = None
         self._accepted: Draft | None = None
         for number, said in enumerate(talk.said):
             self._given = self._accepted = None
@@ -74,22 +74,6 @@ class Actions(Workbook):
         if not said.acts and not said.asked:
             self._go_on(turn, place, speaker, said)
 
-    def _joke(self, turn: int, speaker: str) -> None:
-        """What was just said was not meant: by the one before, or by the speaker just now."""
-        meant = {self._talk.before(turn), turn}
-
-        def joke(made: int, by: str) -> bool:
-            return made in meant and (by != speaker or made == turn or self._is_alone(turn))
-
-        self.drafts = [
-            d for d in self.drafts if not (joke(d.made, d.maker) and d.made == d.touched)
-        ]
-        self._pending = [p for p in self._pending if not joke(p.turn, p.speaker)]
-
-    def _is_alone(self, turn: int) -> bool:
-        """Whether the same person spoke before (after a pause)."""
-        return turn > 0 and self._talk.speaker(turn - 1) == self._talk.speaker(turn)
-
     def _refuse(self, turn: int, speaker: str) -> None:
         for pending in self._recent(turn, _ANSWER_TURNS):
             if (
@@ -122,52 +106,6 @@ class Actions(Workbook):
 
     # Acts -----------------------------------------------------------------------------------
 
-    def _withdraw(self, turn: int, _: str, said: Said, act: Act) -> None:
-        span = (turn, said.start, said.end)
-        words = about(self._talk.text((turn, act.start, act.end)))
-        target: Draft | Pending | None = None
-        if words:
-            target = next(
-                (d for d in reversed(self.drafts) if _names(words, d.about) and d.status != "done"),
-                None,
-            ) or next(
-                (p for p in self._recent(turn, PENDING_TURNS) if _names(words, self._about(p))),
-                None,
-            )
-        elif act.vague or act.end > act.start:
-            target = self._pointed_at(turn)
-        if target is None:
-            return
-        if isinstance(target, Pending):
-            self._pending.remove(target)
-            self._given = target
-            if target.kind == "intent" and due_words(self._talk.text(target.span)):
-                draft = self._make(turn, target.speaker, [span], target, owner=target.speaker)
-                draft.status, draft.due, draft.due_text = "retracted", None, None
-                self._set_due(draft, self._talk.due(target.span))
-                self._given = draft
-            return
-        if "taken care of" in said.text.lower() and target.status == "open":
-            target.status = "done"
-        elif target.status == "open":
-            target.status = "retracted"
-        target.add(span)
-        self._given = target
-
-    def _pointed_at(self, turn: int) -> Draft | Pending | None:
-        """What "that" means: the item or the work spoken of last."""
-        draft = max(
-            (d for d in self.drafts if turn - d.touched <= _ANSWER_TURNS),
-            key=lambda d: (d.touched, d.spans[-1][1]),
-            default=None,
-        )
-        pending = next(
-            (p for p in self._recent(turn, _ANSWER_TURNS) if p.kind in ("intent", "offer")), None
-        )
-        if draft and pending:
-            return draft if (draft.touched, draft.spans[-1][1]) >= pending.span[:2] else pending
-        return draft or pending
-
     def _take(self, turn: int, speaker: str, said: Said, act: Act) -> None:
         span = (turn, said.start, said.end)
         if self._accepted:
@@ -186,13 +124,19 @@ class Actions(Workbook):
                 self._new(turn, speaker, said, act)
             return
         draft = self._given if isinstance(self._given, Draft) else None
+        near = _LEAVE.search(said.text)  # means what was said just now, not what was left before
+        far = turn - self._talk.before(turn) if near else _POINTED_TURNS
         draft = draft or max(
-            (d for d in self.drafts if turn - d.touched <= _POINTED_TURNS and d.status != "done"),
+            (d for d in self.drafts if turn - d.touched <= far and d.status != "done"),
             key=lambda d: (d.touched, d.spans[-1][1]),
             default=None,
         )
         pending = next(
-            (p for p in self._recent(turn, PENDING_TURNS) if self._takeable(p, turn, speaker)),
+            (
+                p
+                for p in self._recent(turn, min(_ANSWER_TURNS, far + 1) if near else PENDING_TURNS)
+                if self._takeable(p, turn, speaker)
+            ),
             None,
         )
         if draft and draft.touched == turn and draft.owner == self._owner(speaker):
@@ -224,7 +168,8 @@ class Actions(Workbook):
         if self._given_by_another(speaker) and (act.vague or about(words) & self._about_given()):
             self._take_given(turn, speaker, said, act)
             return
-        if (draft := self._like(about(words))) is not None:
+        draft = self._taken_back(turn, speaker, act) or self._like(about(words))
+        if draft is not None:
             self._take_over(draft, turn, speaker, said, act)
             return
         same_breath = self._accepted and self._accepted.spans[-1] == (turn, said.start, said.end)
@@ -243,29 +188,6 @@ class Actions(Workbook):
             self._make(turn, speaker, [span], pending, owner=speaker, act=act)
         else:
             self._new(turn, speaker, said, act)
-
-    def _given_by_another(self, speaker: str) -> bool:
-        if isinstance(self._given, Draft):
-            return self._given.maker != speaker
-        return self._given is not None and self._given.speaker != speaker
-
-    def _about_given(self) -> frozenset[str]:
-        if isinstance(self._given, Draft):
-            return self._given.about
-        return self._about(self._given) if self._given else frozenset()
-
-    def _take_given(self, turn: int, speaker: str, said: Said, act: Act) -> None:
-        """Somebody stops another's work and does it instead: the same item, another owner."""
-        span = (turn, said.start, said.end)
-        given = self._given
-        if isinstance(given, Pending):
-            draft = self._make(turn, speaker, [span], given, owner=speaker, act=act)
-            draft.text = self._words(turn, said, act, draft)
-            draft.about |= about(draft.text)
-        elif given:
-            given.status = "open"
-            given.text = self._words(turn, said, act, given)
-            self._take_over(given, turn, speaker, said, act)
 
     def _answered(
         self, turn: int, speaker: str, words: frozenset[str], vague: bool
@@ -412,6 +334,7 @@ class Actions(Workbook):
                         order.words <= 5
                         and not order.asked
                         and first
+                        and first != verb
                         and stem(first[0]) == stem(verb[0])
                     ):
                         words = (turn - 1, order.start, order.end)
@@ -443,8 +366,3 @@ def with_compounds(text: str) -> set[str]:
     """Stems and pairs of neighbours written as one ("roll back", "rollback")."""
     stems = content(text)
     return {*stems, *(a + b for a, b in itertools.pairwise(stems))}
-
-
-def _names(words: frozenset[str], known: frozenset[str]) -> bool:
-    shared = words & known
-    return bool(shared) and len(shared) / len(words) >= 0.5

@@ -6,13 +6,17 @@ Nothing here looks at who speaks or at what came before; ``actions``, ``decision
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
 from pipeline.summarize import choice_words as choice
+from pipeline.summarize import option_words as option
 from pipeline.summarize import question_words as asking
 from pipeline.summarize import task_words as task
 from pipeline.summarize.choice_acts import choice_acts
 from pipeline.summarize.names_said import called_by_name
+from pipeline.summarize.option_acts import option_acts
 from pipeline.summarize.said import Act, Said, is_vague
 from pipeline.summarize.turns import Turn
 from pipeline.summarize.wording import Wording
@@ -29,6 +33,11 @@ _SIGNS: tuple[tuple[str, Wording], ...] = (
     ("firm_assent", choice.FIRM_ASSENT),
     ("object", choice.OBJECT),
     ("undo", choice.UNDO),
+    ("points_back", option.POINTS_BACK),
+    ("bare_assent", option.BARE_ASSENT),
+    ("left", option.LEFT),
+    ("put_off", option.PUT_OFF),
+    ("return", option.RETURN),
     ("unknown", asking.UNKNOWN),
     ("parked", asking.PARKED),
     ("names_question", asking.NAMES_QUESTION),
@@ -65,11 +74,16 @@ def _sentence(text: str, start: int, end: int, names: frozenset[str]) -> Said:
         content=tuple(own),
         asked=asked,
         names=called,
-        acts=tuple(
-            msgspec.structs.replace(act, start=start + act.start, end=start + act.end)
-            for act in acts
-        ),
+        acts=_placed(acts, start),
         signs=frozenset(signs),
+        options=_placed(option_acts(line, asked), start),
+    )
+
+
+def _placed(acts: Iterable[Act], start: int) -> tuple[Act, ...]:
+    """Acts of a sentence that begins at ``start``, by their places in the turn."""
+    return tuple(
+        msgspec.structs.replace(act, start=start + act.start, end=start + act.end) for act in acts
     )
 
 
@@ -78,7 +92,9 @@ def is_question(line: str) -> bool:
     stripped = line.rstrip("\"'”’) ")
     if stripped.endswith("?"):
         return True
-    return not stripped.endswith("!") and bool(asking.INVERTED.match(line))
+    if stripped.endswith("!") or line in option.POINTS_BACK:  # "Do it." is an order
+        return False
+    return bool(asking.INVERTED.match(line))
 
 
 def _is_worth_asking(line: str) -> bool:

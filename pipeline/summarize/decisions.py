@@ -13,12 +13,16 @@ import msgspec
 
 from pipeline.summarize import choice_words as choice
 from pipeline.summarize.draft import Draft, Span, Talk, about, alike, line
+from pipeline.summarize.option_words import LEAVES
+from pipeline.summarize.options import Options, Taken
 from pipeline.summarize.said import Act, Said
 from pipeline.summarize.words import content, tokens
 
 _PROPOSED_TURNS = 4
 _LINKED_TURNS = 8
+_SAID_AGAIN_TURNS = 2
 _CHOICE_WORDS = 6
+_NO_STATEMENT = ("promise", "offer", "take", "request", "propose")
 _TELLING = 2
 """Fewer words that carry meaning do not say what was decided."""
 
@@ -40,6 +44,8 @@ class Decisions:
     def __init__(self, talk: Talk) -> None:
         self._talk = talk
         self._proposals: list[Proposal] = []
+        self._options = Options(talk)
+        self._taken_up: Draft | None = None
         self.drafts: list[Draft] = []
         for number, said in enumerate(talk.said):
             for place, sentence in enumerate(said):
@@ -80,6 +86,32 @@ class Decisions:
                 )
         if not said.asked and not kinds & {"decide", "confirm", "promise"}:
             self._choose(turn, speaker, said, span)
+        taken = self._options.read(turn, place, said)
+        if taken and not any(d.touched == turn for d in self.drafts):
+            self._take_up(turn, taken)
+        else:
+            self._say_again(turn, said, span)
+
+    def _take_up(self, turn: int, taken: Taken) -> None:
+        draft = self._decided(
+            turn, taken.spans[0], taken.text, "assent", also=taken.spans[-1], anchor=taken.anchor
+        )
+        draft.add(*taken.spans)
+        draft.touched = turn
+        draft.about |= about(" ".join(self._talk.text(span) for span in taken.spans))
+        self._taken_up = draft
+
+    def _say_again(self, turn: int, said: Said, span: Span) -> None:
+        """The plan is said once more, or agreed to by one more, just after it was taken up."""
+        draft = self._taken_up
+        if draft is None or draft.status != "open" or turn - draft.touched > _SAID_AGAIN_TURNS:
+            return
+        if said.signs & {"points_back", "bare_assent"} and not said.asked:
+            draft.add(span)
+        elif self._options.restates(turn, said, draft.about):
+            draft.add(span)
+            if len(said.content) > len(content(draft.text.split(" (")[0])):
+                draft.text = line(said.text)
 
     # Ways to decide -------------------------------------------------------------------------
 
@@ -133,7 +165,8 @@ class Decisions:
             not said.asked
             and len(said.content) >= _TELLING
             and not said.signs & {"unknown", "joke", "thanks"}
-            and not any(a.kind in ("promise", "request", "propose") for a in said.acts)
+            and not LEAVES.search(said.text)
+            and not any(a.kind in _NO_STATEMENT for a in said.acts)
         )
 
     def _last_statement(self, turn: int) -> Span | None:
@@ -293,12 +326,12 @@ class Decisions:
             return
         for found in choice.UNDO.matches(said.text):
             words = about(said.text[slice(*found.what)]) if found.what else frozenset()
+            own = content(self._talk.text((turn, 0, said.start + found.start)))
             for draft in reversed(self.drafts):
                 if draft.status != "open" or draft.made == turn:
                     continue
-                if len(words & draft.about) * 2 > len(words) or (
-                    not words and turn - draft.touched <= _PROPOSED_TURNS
-                ):
+                pointed = not words and not own and draft.touched >= self._talk.before(turn)
+                if len(words & draft.about) * 2 > len(words) or pointed:
                     draft.status = "retracted"
                     draft.add(span)
                     break

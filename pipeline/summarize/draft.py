@@ -48,7 +48,7 @@ class Talk(msgspec.Struct, frozen=True, kw_only=True):
 
 class Draft(msgspec.Struct, kw_only=True):
     """An item in the making. ``anchor`` is where it began and gives it its id; ``touched`` is
-    the turn that spoke of it last."""
+    the turn that spoke of it last, ``asker`` who had asked for it."""
 
     kind: Kind
     anchor: Span
@@ -62,6 +62,7 @@ class Draft(msgspec.Struct, kw_only=True):
     due_text: str | None = None
     answer: str | None = None
     maker: str = ""
+    asker: str = ""
     made: int = 0
     touched: int = 0
 

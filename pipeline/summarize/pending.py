@@ -85,6 +85,7 @@ class Workbook:
             text="",
             owner=self._owner(owner),
             maker=maker,
+            asker=pending.speaker if pending.kind in ("request", "need") else "",
             made=turn,
             touched=turn,
         )

@@ -82,6 +82,8 @@ KINDNESS = Wording(
     r"|have)(?: (?:now|next|here|first|today|about))*\s*\?",
 )
 """Courtesy, steering, rhetoric: no questions for the notes."""
+ABOUT = Wording(r"\b(?:what if|what about|how about|why don't)\b")
+"""Of these, what may lay something open."""
 SUGGESTION = re.compile(
     rf"{LEAD}(?:(?:and|but|or|if\b[^,?]*),?\s+)?(?:shall\b|should\b|would\s+(?:it|you|that)\b"
     r"|could\s+(?:we|i|you)\b|can\s+(?:we|i|you)\b|will\s+you\b|would\s+(?:we|i)\b|do\s+(?:you"

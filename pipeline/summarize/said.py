@@ -28,6 +28,9 @@ ActKind = Literal[
     "option",
     "poll",
     "question",
+    "open",
+    "ruling",
+    "dated_ruling",
 ]
 
 
@@ -57,6 +60,8 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
     names: tuple[str, ...] = ()
     acts: tuple[Act, ...] = ()
     signs: frozenset[str] = frozenset()
+    options: tuple[Act, ...] = ()
+    """What it lays open for others to take up, and what it rules."""
 
 
 _PRONOUN = re.compile(

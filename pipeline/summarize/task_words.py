@@ -94,7 +94,7 @@ MOMENTARY = re.compile(
 NOT_AN_OFFER = re.compile(
     r"^(?:see|hear|tell|imagine|understand|say|live\s+with|only|remember|think|believe|feel|guess"
     r"|recall"
-    r"|be\b|have\b|know|get\s+(?:that|it|a\s+word)|put\s+it|start|begin|finish|first\s+say"
+    r"|be\b|have\b|know|get\s+(?:(?:that|it)\W*$|a\s+word)|put\s+it|start|begin|finish|first\s+say"
     r"|ask\s+(?:you|this|that|a)|explain|just|go\b"
     r"|never|not|make\s+out|agree|understand|relate|promise|wait|hardly|still|barely|read\s+(?:it"
     r"|that|this)|speak|stop|use\b"

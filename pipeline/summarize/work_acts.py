@@ -43,7 +43,7 @@ def _withdrawals(line: str) -> Iterator[Act]:
             yield Act(kind="withdraw", start=found.what[0], end=found.what[1])
     for found in task.WITHDRAW_THAT.matches(line):
         if not task.NOT_GIVEN_UP.search(line[: found.start]):
-            yield Act(kind="withdraw", start=found.end, end=found.end, vague=True)
+            yield Act(kind="withdraw", start=found.start, end=found.start, vague=True)
 
 
 def _takes(line: str) -> Iterator[Act]:

@@ -340,3 +340,12 @@ def _spool_segment(spool: Path) -> ev.Segment:
         participant="7",
         speaker="Ada",
     )
+
+
+async def test_a_process_killed_before_the_stream_was_opened_leaves_a_meeting_that_ends(
+    world: World,
+) -> None:
+    run = world.meeting()
+    run.resume()
+    assert await run.run() is True
+    assert kinds(world.log) == ["meeting_opened", "meeting_ended", "meeting_finished"]

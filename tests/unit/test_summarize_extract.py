@@ -100,6 +100,70 @@ def test_giving_up_something_else_leaves_an_action_alone() -> None:
     assert item.status == "open"
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Paula: The balloons were only an idea, so never mind.",
+        "Paula: I had promised Elif a map of the hall. Scratch that, she has one.",
+    ],
+)
+def test_never_mind_about_another_thing_leaves_an_action_alone(words: str) -> None:
+    item = action("Omar: I'll print the badges.", "Nina: The rain was awful.", words)
+    assert item.status == "open"
+    assert action("Omar: I'll print the badges.", words).status == "open"
+
+
+def test_never_mind_reaches_back_for_who_asked_only() -> None:
+    lines = (
+        "Nina: Omar, could you print the badges?",
+        "Omar: Sure.",
+        "Paula: The rain was awful.",
+    )
+    assert action(*lines, "Nina: Oh, never mind.").status == "retracted"
+    assert action(*lines, "Paula: Oh, never mind.").status == "open"
+
+
+def test_who_asked_takes_the_work_back_whatever_the_verb() -> None:
+    lines = ("Nina: Omar, could you check with the printer?", "Omar: Me? Sure.")
+    item = action(*lines, "Nina: Oh, no, sorry, you've got the stall. I'll ring them myself today.")
+    assert (item.text, item.owner, item.due) == (
+        "Check with the printer",
+        "Nina Berg",
+        "2026-03-03",
+    )
+
+
+def test_another_job_done_by_oneself_takes_nothing_back() -> None:
+    found = extracted(
+        meeting(
+            "Nina: Omar, could you check with the printer?",
+            "Omar: Sure.",
+            "Nina: No, the balloons can wait. I'll paint the whole stall front myself.",
+        ),
+        "action",
+    )
+    assert [(i.text, i.owner) for i in found] == [
+        ("Check with the printer", "Omar Said"),
+        ("Paint the whole stall front myself", "Nina Berg"),
+    ]
+
+
+def test_leave_it_with_me_is_about_what_was_just_asked() -> None:
+    lines = ("Nina: Somebody needs to call the venue.",)
+    assert action(*lines, "Paula: Leave it with me.").text == "Call the venue"
+    found = extracted(
+        meeting(
+            *lines,
+            "Omar: The badges look nice.",
+            "Nina: They do, don't they?",
+            "Omar: And the choir has not answered my letters.",
+            "Paula: Leave it with me, I'll ring the choir by Friday.",
+        ),
+        "action",
+    )
+    assert [(i.text, i.owner) for i in found] == [("Ring the choir", "Paula Reyes")]
+
+
 def test_done_when_its_owner_says_so() -> None:
     item = action(
         "Omar: I'll print the badges.",
