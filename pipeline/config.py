@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 import platformdirs
@@ -128,25 +129,46 @@ def load(
     for name, value in environ.items():
         if name.startswith(PREFIX) and name != PREFIX + "CONFIG":
             section, field = _from_environment(name)
+            _known(section, field, name)
             put(section, field, _from_text(_field_type(section, field), value), name)
     for key, value in (flags or {}).items():
         if value is not None:
             section, field = key.split(".", 1)
-            put(section, field, value, "flag")
+            put(section, field, value, "--" + field.replace("_", "-"))
 
-    return Loaded(settings=_convert(values, sources), sources=sources)
+    settings = _convert(values, sources)
+    _check_zone(settings, sources)
+    return Loaded(settings=settings, sources=sources)
+
+
+def _check_zone(settings: Settings, sources: Mapping[str, str]) -> None:
+    try:
+        ZoneInfo(settings.zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        source = sources.get("general.zone", "the machine's zone")
+        raise ConfigError(
+            f"{source}: no time zone {settings.zone!r}; use an IANA name like Europe/Berlin"
+            " (RTMS_NOTES_ZONE)"
+        ) from error
 
 
 def rows(loaded: Loaded) -> list[tuple[str, str, str]]:
     """Every setting as (``section.field``, value with secrets masked, source)."""
     table = []
+    effective = {
+        "general.home": str(loaded.settings.home),
+        "general.zone": loaded.settings.zone,
+    }
     for section in msgspec.structs.fields(Settings):
         struct = getattr(loaded.settings, section.name)
         for field in msgspec.structs.fields(type(struct)):
             key = f"{section.name}.{field.name}"
             value = getattr(struct, field.name)
             shown = ("***" if value else "") if isinstance(value, Secret) else _shown(value)
-            table.append((key, shown, loaded.sources.get(key, "default")))
+            source = loaded.sources.get(key, "default")
+            if key in effective and not value:
+                shown, source = effective[key], "default of this machine"
+            table.append((key, shown, source))
     return table
 
 
@@ -247,7 +269,8 @@ def _convert(values: dict[str, dict[str, Any]], sources: Mapping[str, str]) -> S
         try:
             built[section] = struct(**fields)
         except (TypeError, ValueError) as error:
-            raise ConfigError(f"[{section}]: {error}") from error
+            given = ", ".join(dict.fromkeys(sources[f"{section}.{field}"] for field in fields))
+            raise ConfigError(f"{given}: [{section}] {error}") from error
     return Settings(**built)
 
 

@@ -20,6 +20,7 @@ from pipeline.base.channel import Channel, Closed
 from pipeline.base.clock import Clock, MeetingClock, SystemClock
 from pipeline.base.errors import BadInput, InUse, RtmsNotesError
 from pipeline.base.ids import Ids, RandomIds
+from pipeline.base.loopback import require_loopback
 from pipeline.config import Settings
 from pipeline.meeting.parts import Parts
 from pipeline.meeting.run import MeetingRun
@@ -76,7 +77,7 @@ class Service:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._later: dict[str, list[Announcement]] = {}
         self._notices: Channel[Notice] = Channel("notices", NOTICES)
-        self._began: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._news = asyncio.Event()  # replaced each time a run begins
         self._faults: dict[str, str] = {}
         self._closing = False
         self.first_finished = asyncio.Event()
@@ -127,6 +128,7 @@ class Service:
             service = cls(settings, store, parts, clock)
             stack.push_async_callback(service._close)  # after both listeners
             if page:
+                require_loopback(settings.general.host, "general.host", "the page has no log-in")
                 application = page_app(
                     reader=store.reader, settings=settings.web, health=service.health
                 )
@@ -156,9 +158,14 @@ class Service:
         """The store, for reading."""
         return self._store.reader
 
-    async def first_meeting(self) -> str:
-        """Our id of the first meeting that begins in this process."""
-        return await asyncio.shield(self._began)
+    async def began(self, zoom_id: str) -> str:
+        """Our id of the meeting with this id of Zoom's, as soon as its run has begun."""
+        while True:
+            news = self._news
+            for meeting, run in self._runs.items():
+                if run.zoom_id == zoom_id:
+                    return meeting
+            await news.wait()
 
     def live(self, meeting: str) -> MeetingRun | None:
         """The run of a meeting that is being received."""
@@ -271,8 +278,8 @@ class Service:
         self._runs[meeting] = run
         self._faults.pop(meeting, None)
         self._tasks[meeting] = asyncio.create_task(self._watch(meeting, run))
-        if not self._began.done():
-            self._began.set_result(meeting)
+        news, self._news = self._news, asyncio.Event()
+        news.set()
 
     async def _watch(self, meeting: str, run: MeetingRun) -> None:
         """A meeting to its end; whatever goes wrong in it stays in it."""

@@ -51,6 +51,9 @@ def one_line_errors(command: Callable[P, R]) -> Callable[P, R]:
             return command(*args, **kwargs)
         except RtmsNotesError as error:
             first: BaseException = error
+        except KeyboardInterrupt:
+            typer.echo("rtms-notes: stopped; what was committed is kept", err=True)
+            raise typer.Exit(130) from None
         except BaseExceptionGroup as group:
             ours, others = group.split(RtmsNotesError)
             if ours is None or others is not None:
@@ -126,7 +129,11 @@ def serve(
         bool, typer.Option(help="Also connect to ws:// on this machine (a fake Zoom).")
     ] = False,
     speed: Annotated[
-        float, typer.Option(help="Speed of the fake Zoom's tape.", min=0.1, hidden=True)
+        float,
+        typer.Option(
+            help="Of a fake Zoom that plays faster than life: the same number as its --speed.",
+            min=0.1,
+        ),
     ] = 1.0,
     json: JsonOption = False,
     home: HomeOption = None,
@@ -182,8 +189,12 @@ def emulate(
         bool, typer.Option("--tls", help="Serve wss:// with a certificate made now.")
     ] = False,
     client_id: Annotated[str, typer.Option(help="Client id of the app.")] = "cid",
-    client_secret: Annotated[str, typer.Option(help="Client secret of the app.")] = "csec",  # noqa: S107 - a fake Zoom's
-    secret_token: Annotated[str, typer.Option(help="Webhook secret token.")] = "tok",  # noqa: S107 - a fake Zoom's
+    client_secret: Annotated[
+        str, typer.Option(help="Client secret of the app.", envvar="EMULATE_CLIENT_SECRET")
+    ] = "csec",  # noqa: S107 - a fake Zoom's
+    secret_token: Annotated[
+        str, typer.Option(help="Webhook secret token.", envvar="EMULATE_SECRET_TOKEN")
+    ] = "tok",  # noqa: S107 - a fake Zoom's
     meeting_uuid: Annotated[str | None, typer.Option(help="Meeting id to announce.")] = None,
     stream_id: Annotated[str | None, typer.Option(help="Stream id to announce.")] = None,
     webhook: Annotated[

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import secrets
+import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any
 
 import typer
 from rich.console import Console
@@ -25,6 +26,7 @@ from pipeline.export.formats import FORMATS, file_name
 from pipeline.model.state import MeetingState
 from pipeline.service import Service
 from pipeline.tapes.bundled import BUNDLED
+from pipeline.tapes.describe import describe
 from pipeline.tapes.reader import TapeReader
 
 
@@ -41,33 +43,44 @@ def run(
     """Play the bundled meeting and print its notes and where the markdown is."""
     settings = _settings(BUNDLED, config=config, stt=stt, home=out, port=port)
     log.set_up(level="error")
-    state = _play(settings, BUNDLED, speed=speed, page=page, stay=stay)
-    markdown = FORMATS["md"].render(state)
-    path = out / file_name(state, "md")
-    write_private(path, markdown)
-    console = Console()
-    console.rule()
-    render(notes_only(markdown))
-    console.rule()
-    for line in (
-        f"markdown  {path}",
-        f"again     rtms-notes show {state.meeting[:4]} --home {out}",
-    ):
-        console.print(Text(line, style="bold"), soft_wrap=True)
+
+    def done(state: MeetingState) -> None:
+        markdown = FORMATS["md"].render(state)
+        path = out / file_name(state, "md")
+        write_private(path, markdown)
+        console = Console()
+        console.rule()
+        render(notes_only(markdown))
+        console.rule()
+        again = f"{_myself()} show {state.meeting[:4]} --home {out}"
+        for line in (f"markdown  {path}", f"again     {again}"):
+            console.print(Text(line, style="bold"), soft_wrap=True)
+
+    _play(settings, BUNDLED, done, speed=speed, page=page, stay=stay)
 
 
 def replay(
     *, tape: Path, speed: float, stt: str | None, json: bool, home: Path | None, config: Path | None
 ) -> None:
     """Play any tape into the person's own store."""
+    describe(tape)  # a broken tape is told before it becomes half a meeting
     settings = _settings(tape, config=config, stt=stt, home=home, port=0)
     log.set_up(level=settings.general.log_level, json=settings.general.log_json)
-    state = _play(settings, tape, speed=speed, page=False, stay=False, quiet=json)
-    if json:
-        sys.stdout.write(FORMATS["json"].render(state) + "\n")
-    else:
+
+    def done(state: MeetingState) -> None:
+        if json:
+            sys.stdout.write(FORMATS["json"].render(state) + "\n")
+            return
         render(notes_only(FORMATS["md"].render(state)))
         typer.echo(f"kept as {state.meeting} in {settings.home}")
+
+    _play(settings, tape, done, speed=speed, page=False, stay=False, quiet=json)
+
+
+def _myself() -> str:
+    """How the person called this program."""
+    called = Path(sys.argv[0])
+    return str(called) if called.name == "rtms-notes" and called.parent != Path() else "rtms-notes"
 
 
 def _settings(
@@ -94,30 +107,39 @@ def _settings(
 
 
 def _play(
-    settings: Settings, tape: Path, *, speed: float, page: bool, stay: bool, quiet: bool = False
-) -> MeetingState:
+    settings: Settings,
+    tape: Path,
+    done: Callable[[MeetingState], None],
+    *,
+    speed: float,
+    page: bool,
+    stay: bool,
+    quiet: bool = False,
+) -> None:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # both end the child, too
     console = Console(stderr=True) if quiet else Console()
-    box: list[MeetingState] = []
-
-    async def main() -> None:
-        box.append(await _watch(settings, tape, console, speed=speed, page=page, stay=stay))
-
-    event_loop(main())
-    return box[0]
+    event_loop(_watch(settings, tape, console, done, speed=speed, page=page, stay=stay))
 
 
 async def _watch(
-    settings: Settings, tape: Path, console: Console, *, speed: float, page: bool, stay: bool
-) -> MeetingState:
+    settings: Settings,
+    tape: Path,
+    console: Console,
+    done: Callable[[MeetingState], None],
+    *,
+    speed: float,
+    page: bool,
+    stay: bool,
+) -> None:
+    zoom_id = secrets.token_hex(12)  # each play is a meeting of its own
     async with Service.open(settings, speed=speed, page=page) as service:
-        async with _fake_zoom(settings, tape, service.webhook_url, speed) as fake:
-            began = asyncio.ensure_future(service.first_meeting())
+        async with _fake_zoom(settings, tape, zoom_id, service.webhook_url, speed) as fake:
+            began = asyncio.ensure_future(service.began(zoom_id))
             ended = asyncio.ensure_future(fake.wait())
-            done, _ = await asyncio.wait({began, ended}, return_when=asyncio.FIRST_COMPLETED)
-            if began not in done:
+            await asyncio.wait({began, ended}, return_when=asyncio.FIRST_COMPLETED)
+            if not began.done():
                 began.cancel()
                 raise OutsideError(f"the fake Zoom ended before the meeting began: {fake.fault()}")
-            ended.cancel()
             meeting = began.result()
             url = f"{service.page_url}m/{meeting}" if page else None
             if url:
@@ -131,11 +153,13 @@ async def _watch(
                             break
                 finally:
                     drawing.cancel()
+            await ended
+            if fake.failed:
+                raise OutsideError(f"the fake Zoom failed: {fake.fault()}")
+        done(service.reader.state(meeting))
         if stay and page:
             console.print(Text(f"the page stays at {url} until Ctrl-C", style="bold"))
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.Event().wait()
-        return service.reader.state(meeting)
+            await asyncio.Event().wait()
 
 
 async def _draw(service: Service, meeting: str, screen: Screen) -> None:
@@ -161,6 +185,11 @@ class FakeZoomProcess:
         self._said = await self._process.stderr.read()
         await self._process.wait()
 
+    @property
+    def failed(self) -> bool:
+        """Whether it ended with a fault."""
+        return bool(self._process.returncode)
+
     def fault(self) -> str:
         """The last line it wrote to stderr."""
         lines = self._said.decode(errors="replace").strip().splitlines()
@@ -169,23 +198,28 @@ class FakeZoomProcess:
 
 @contextlib.asynccontextmanager
 async def _fake_zoom(
-    settings: Settings, tape: Path, webhook: str, speed: float
+    settings: Settings, tape: Path, zoom_id: str, webhook: str, speed: float
 ) -> AsyncIterator[FakeZoomProcess]:
     zoom = settings.zoom
-    arguments: dict[str, Any] = {
+    arguments = {
         "--client-id": zoom.client_id,
-        "--client-secret": zoom.client_secret.reveal(),
-        "--secret-token": zoom.secret_token.reveal(),
-        "--meeting-uuid": secrets.token_hex(12),  # each play is a meeting of its own
+        "--meeting-uuid": zoom_id,
         "--stream-id": secrets.token_hex(16),
         "--webhook": webhook,
-        "--speed": speed,
+        "--speed": str(speed),
     }
     command = [sys.executable, "-m", "pipeline.cli", "emulate", str(tape), "--json", "--port", "0"]
     for name, value in arguments.items():
-        command += [name, str(value)]
+        command += [name, value]
+    hidden = {  # not on the command line, where everybody on this machine could read them
+        "EMULATE_CLIENT_SECRET": zoom.client_secret.reveal(),
+        "EMULATE_SECRET_TOKEN": zoom.secret_token.reveal(),
+    }
     process = await asyncio.create_subprocess_exec(
-        *command, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
+        *command,
+        env={**os.environ, **hidden},
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
     )
     try:
         yield FakeZoomProcess(process)

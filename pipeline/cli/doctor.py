@@ -124,11 +124,17 @@ async def _disk(settings: Settings) -> list[Finding]:
     folder = settings.home
     while not folder.exists():
         folder = folder.parent
+    if not folder.is_dir():
+        advice = "choose a folder with --home"
+        return [Finding(check="disk", state="failed", detail=f"{folder} is a file", advice=advice)]
     free = shutil.disk_usage(folder).free
     shown = f"{free / 1e9:.1f} GB free at {settings.home}"
     if not os.access(folder, os.W_OK):
         advice = f"make {folder} writable, or choose another folder with --home"
         return [Finding(check="disk", state="failed", detail="not writable", advice=advice)]
+    if free == 0:
+        advice = f"{folder} can hold nothing; choose another folder with --home"
+        return [Finding(check="disk", state="failed", detail=shown, advice=advice)]
     if free < LEAST_FREE_BYTES:
         advice = "free some space; an hour of four voices spools at most 460 MB at a time"
         return [Finding(check="disk", state="warning", detail=shown, advice=advice)]

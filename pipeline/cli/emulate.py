@@ -14,6 +14,7 @@ from pipeline.base import log
 from pipeline.base.secret import Secret
 from pipeline.emulator.emulator import Emulator
 from pipeline.emulator.settings import EmulatorSettings
+from pipeline.export.escape import clean
 from pipeline.tapes.bundled import BUNDLED
 from pipeline.tapes.describe import Description, describe
 
@@ -51,6 +52,8 @@ def run(
         speed=speed,
         loop=loop,
     )
+    if tape is not None:
+        describe(tape)  # a broken tape is told before anybody connects, not in the middle
     event_loop(_serve(tape or BUNDLED, settings, json=json))
 
 
@@ -106,10 +109,10 @@ def _print(found: Description) -> None:
         ("credits", found.credits),
     ]
     for name, value in rows:
-        table.add_row(Text(name), Text(value))
+        table.add_row(Text(name), Text(clean(value)))
     console.print(table)
     people = Table("user id", "name", "speech")
     for person in found.participants:
         seconds = f"{person.audio_ms / 1000:.1f} s"
-        people.add_row(Text(str(person.user_id)), Text(person.user_name), Text(seconds))
+        people.add_row(Text(str(person.user_id)), Text(clean(person.user_name)), Text(seconds))
     console.print(people)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -79,7 +80,7 @@ def _print_transcript(state: MeetingState) -> None:
         line = Text(f"  {at} ", style="dim")
         line.append(f"{clean(who)}: ", style="yellow" if who == "missing" else "bold")
         line.append(clean(words))
-        console.print(line)
+        console.print(line, soft_wrap=True)
 
 
 def notes_only(markdown: str) -> str:
@@ -90,6 +91,8 @@ def notes_only(markdown: str) -> str:
 
 def search(*, query: str, meeting: str | None, limit: int, json: bool, home: Path | None) -> None:
     """Print where words were said, typed or noted, best first."""
+    if not query.strip():
+        raise BadInput("name the words to look for")
     reader = _reader(home)
     hits = reader.search(query, meeting=reader.resolve(meeting) if meeting else None, limit=limit)
     if json:
@@ -99,11 +102,13 @@ def search(*, query: str, meeting: str | None, limit: int, json: bool, home: Pat
         typer.echo(f"nothing found for {query!r}")
         return
     console = Console()
+    views = {view.id: view for view in reader.meetings()}
     for hit in hits:
-        line = Text(f"{hit.meeting} {hit.ref:>5} ", style="dim")
+        at = datetime.fromtimestamp(hit.at_ms / 1000, ZoneInfo(views[hit.meeting].zone))
+        line = Text(f"{hit.meeting} {at:%Y-%m-%d %H:%M:%S} {hit.ref:>5} ", style="dim")
         line.append(f"{clean(hit.speaker)}: " if hit.speaker else "", style="bold")
         line.append(clean(hit.snippet))
-        console.print(line)
+        console.print(line, soft_wrap=True)
 
 
 def export(*, meeting: str, format: str, out: Path | None, home: Path | None) -> None:  # noqa: A002
@@ -125,16 +130,24 @@ def write_private(path: Path, text: str) -> None:
         raise NotFound(f"{path.parent}: no such folder")
     if path.is_dir():
         raise BadInput(f"{path}: is a folder; name a file")
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        path.touch(mode=0o600)
-        path.write_text(text, encoding="utf-8")
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        fresh.replace(path)  # whole or not at all, and never with an older file's mode
     except OSError as error:
+        fresh.unlink(missing_ok=True)
         raise StorageError(f"{path}: cannot be written ({error.strerror})") from error
 
 
 def render(text: str) -> None:
-    """Markdown on the terminal."""
-    Console().print(Markdown(text))
+    """Markdown: laid out on a terminal, as it is in a pipe."""
+    console = Console()
+    if console.is_terminal:
+        console.print(Markdown(text))
+    else:
+        sys.stdout.write(text.strip() + "\n")
 
 
 def config(*, json: bool, file: Path | None) -> None:

@@ -31,6 +31,8 @@ MARKS = {
     "topic": ("topic", "blue"),
     "overview": ("overview", "white"),
 }
+QUIET = ("point", "topic", "overview")
+"""Kinds that are not told one by one."""
 LAST_UTTERANCES = 6
 LAST_ITEMS = 14
 
@@ -67,7 +69,7 @@ class Screen:
         self._page = page
         self._live: Live | None = None
         self._utterances: deque[Text] = deque(maxlen=LAST_UTTERANCES)
-        self._seen_items: dict[str, NoteItem] = {}
+        self._seen: dict[str, str] = {}
         self.state: MeetingState | None = None
         self.speaker: str | None = None
         self.clock_ms: int | None = None
@@ -103,23 +105,33 @@ class Screen:
                 self._utterances.append(line)
                 self._say(line)
             case ev.GapFound(gap=gap):
-                text = f"missing {self._time(gap.from_ms)}-{self._time(gap.to_ms)}: {gap.detail}"
+                span = f"{self._time(gap.from_ms)}-{self._time(gap.to_ms)}"
+                text = f"missing {span}: {clean(gap.detail)}"
                 self._utterances.append(Text(text, style="yellow"))
                 self._say(Text(text, style="yellow"))
             case ev.StreamChanged(detail=detail, state=state) if state != "live":
                 self._say(Text(clean(f"{state}: {detail}" if detail else state), style="yellow"))
+            case ev.StageChanged(stage=stage, state=health, detail=detail):
+                self._say(Text(clean(f"{stage} {health}: {detail}"), style="yellow"))
             case ev.NotesPatched():
-                for item in self.state.notes.live():
-                    if self._seen_items.get(item.id) != item and item.kind not in (
-                        "point",
-                        "topic",
-                        "overview",
-                    ):
-                        self._say(Text("    + ", style="bold").append_text(item_line(item)))
-                    self._seen_items[item.id] = item
+                for item in self.state.notes.items.values():
+                    self._note(item)
             case _:
                 pass
         self.draw()
+
+    def _note(self, item: NoteItem) -> None:
+        """Say what became of an item, if a reader would see the difference: + - or ~."""
+        if item.kind in QUIET:
+            return
+        line = item_line(item)
+        old = self._seen.get(item.id)
+        self._seen[item.id] = line.plain
+        gone = item.merged_into is not None or item.status in ("rejected", "retracted")
+        if old == line.plain or (old is None and gone):
+            return
+        mark = "-" if gone else "+" if old is None else "~"
+        self._say(Text(f"    {mark} ", style="bold").append_text(line))
 
     def draw(self) -> None:
         """Refresh the live display."""
@@ -128,7 +140,7 @@ class Screen:
 
     def _say(self, line: Text) -> None:
         if self._live is None:
-            self._console.print(line)
+            self._console.print(line, soft_wrap=True)
 
     def _time(self, ms: int) -> str:
         zone = self.state.opened.zone if self.state and self.state.opened else "UTC"
@@ -148,24 +160,19 @@ class Screen:
         if self._page:
             head.add_row(Text(self._page, style="underline blue"), Text(""))
         items = (
-            []
-            if state is None
-            else [
-                item
-                for item in state.notes.live()
-                if item.kind not in ("point", "overview", "topic")
-            ]
+            [] if state is None else [item for item in state.notes.live() if item.kind not in QUIET]
         )
         notes: list[RenderableType] = [item_line(item) for item in items[-LAST_ITEMS:]]
         extra = 0 if state is None else sum(i.kind == "point" for i in state.notes.live())
         if extra:
-            notes.append(Text(f"         and {extra} points", style="dim"))
+            word = "point" if extra == 1 else "points"
+            notes.append(Text(f"         and {extra} {word}", style="dim"))
         missing: list[RenderableType] = (
             []
             if state is None
             else [
                 Text(
-                    f"missing {self._time(g.from_ms)}-{self._time(g.to_ms)}: {g.detail}",
+                    f"missing {self._time(g.from_ms)}-{self._time(g.to_ms)}: {clean(g.detail)}",
                     style="yellow",
                 )
                 for g in state.missing()

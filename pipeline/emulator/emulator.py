@@ -12,6 +12,7 @@ import msgspec
 import structlog
 
 from pipeline.base.clock import Clock, SystemClock
+from pipeline.base.loopback import require_loopback
 from pipeline.emulator.actions import Abort, Close, Notify, Send, Windows
 from pipeline.emulator.certificate import make_certificate
 from pipeline.emulator.control import Control
@@ -67,8 +68,9 @@ class Emulator:
         self._control = Control(self.state)
 
     async def __aenter__(self) -> Self:
-        """Listen. Raises TapeError, NotFound, InUse, BadInput."""
+        """Listen. Raises TapeError, NotFound, InUse, BadInput, ConfigError (host)."""
         settings = self._settings
+        require_loopback(settings.host, "--host", "a fake Zoom's secrets are known to everybody")
         async with contextlib.AsyncExitStack() as stack:
             stack.callback(self._close_tape)
             self._playback = self._open_tape()

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
 import structlog
 
 from pipeline.base.clock import Clock
-from pipeline.base.errors import OutsideError
+from pipeline.base.errors import BadInput, OutsideError
 from pipeline.emulator.settings import EmulatorSettings
 from pipeline.model.events import Product
 from pipeline.rtms.products import PRODUCTS
@@ -44,6 +45,12 @@ class WebhookSender:
         """Names of the events that were answered well, in order."""
 
     async def __aenter__(self) -> WebhookSender:
+        """Raises BadInput for what is no http(s) URL."""
+        parts = urlsplit(self._url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise BadInput(
+                f"--webhook {self._url!r}: not an address like http://localhost:8090/webhook"
+            )
         self._session = aiohttp.ClientSession(
             timeout=aiohttp.ClientTimeout(total=self._settings.webhook_timeout_s)
         )

@@ -26,7 +26,8 @@ every second, commits are grouped within 50 ms."""
 CAUSES = {
     "media_lost": "media connection lost",
     "signaling_lost": "connection to Zoom lost",
-    "process_down": "this service was not running",
+    "process_down": "this service was not running; what was under way then may be missing",
+    "not_connected": "the stream was never received",
     "between_streams": "no stream between two",
     "overload": "more arrived than could be taken in",
     "stt_failed": "speech-to-text failed",
@@ -35,6 +36,11 @@ CAUSES = {
     "spool_lost": "spooled audio could not be read",
 }
 """What people read for each cause of a gap."""
+
+
+def sound(text: str) -> str:
+    """Text that can be stored: JSON may hold halves of characters (lone surrogates)."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 class Recorder:
@@ -64,7 +70,8 @@ class Recorder:
     def joined(self, people: Iterable[tuple[str, str]], at_ms: int) -> list[ev.Body]:
         """People who are there now; only what is news becomes an event."""
         news: list[ev.Body] = []
-        for participant, name in people:
+        for participant, given in people:
+            name = sound(given)
             if participant in self._here and self._names.get(participant) == name:
                 continue
             self._here.add(participant)
@@ -98,6 +105,7 @@ class Recorder:
         segment: str | None = None,
     ) -> tuple[Utterance, list[ev.Body]]:
         """A new utterance, with the participant's arrival where nobody announced it."""
+        text, speaker = sound(text), sound(speaker) if speaker else None
         bodies: list[ev.Body] = []
         if participant is not None and speaker and participant not in self._names:
             bodies += self.joined([(participant, speaker)], start_ms)
@@ -122,6 +130,7 @@ class Recorder:
 
     def revised(self, utterance_id: str, text: str | None) -> list[ev.Body]:
         """A correction (``text``) or deletion (None) of an utterance by its source."""
+        text = None if text is None else sound(text)
         known = self._utterances.get(utterance_id)
         if known is None or known.deleted or known.text == text:
             return []
@@ -144,16 +153,17 @@ class Recorder:
                 id=f"c{self._message_count}",
                 stream=stream,
                 at_ms=chat.at_ms,
-                text=chat.text,
+                text=sound(chat.text),
                 participant=participant,
-                speaker=chat.user_name or (self._names.get(participant) if participant else None),
+                speaker=(sound(chat.user_name) if chat.user_name else None)
+                or (self._names.get(participant) if participant else None),
                 zoom_id=chat.zoom_id,
             )
         elif chat.operation in ("update", "delete") and known is not None and not known.deleted:
             message = msgspec.structs.replace(
                 known,
                 revision=known.revision + 1,
-                text=chat.text if chat.operation == "update" else known.text,
+                text=sound(chat.text) if chat.operation == "update" else known.text,
                 deleted=chat.operation == "delete",
             )
         else:

@@ -77,6 +77,11 @@ class MeetingRun:
         return self._log.meeting
 
     @property
+    def zoom_id(self) -> str:
+        """Zoom's id of the meeting."""
+        return self._opened.zoom_id
+
+    @property
     def now_ms(self) -> int | None:
         """Meeting time."""
         return self._clock.now_ms()

@@ -25,7 +25,7 @@ from pipeline.base.clock import Clock, MeetingClock
 from pipeline.base.errors import EngineError
 from pipeline.meeting.native import NativeTranscript
 from pipeline.meeting.patient_log import RETRY
-from pipeline.meeting.recorder import UNSURE_MS, Recorder
+from pipeline.meeting.recorder import UNSURE_MS, Recorder, sound
 from pipeline.model import events as ev
 from pipeline.model.gaps import GapMeter, Hole
 from pipeline.model.log import MeetingLog
@@ -103,6 +103,7 @@ class StreamRun:
         self._heard_ms = 0
         self._heard_at = 0.0
         self._over: out.StreamOver | None = None
+        self._was_live = False
         self._stream = open_stream(announcement, self)
         if lost_ms is not None:
             self._meter.lost("all", lost_ms, "process_down", unsure_ms=UNSURE_MS)
@@ -145,6 +146,7 @@ class StreamRun:
                 self._meter.back(media, at_ms)
             case out.StreamLive():
                 at_ms = self._now()
+                self._was_live = True
                 for media in self._meter.open:
                     self._meter.back(media, at_ms)
             case _:
@@ -201,6 +203,7 @@ class StreamRun:
             await self._log.append(
                 *self._recorder.holes(self._holes + self._meter.end(at_ms), self.id),
                 *self._not_taken(),
+                *self._never_received(self._over, at_ms),
                 ev.StreamEnded(
                     stream=self.id,
                     at_ms=at_ms,
@@ -209,6 +212,20 @@ class StreamRun:
                 ),
             )
         return self._over
+
+    def _never_received(self, over: out.StreamOver, at_ms: int) -> list[ev.Body]:
+        """A stream that never came about is a gap from its announcement on: nothing was heard."""
+        if self._was_live or self._meter.open:
+            return []
+        log.warning("stream.never_received", stream=self.id, reason=over.reason, detail=over.detail)
+        return self._recorder.gap(
+            from_ms=self.announcement.announced_ms,
+            to_ms=max(at_ms, self.announcement.announced_ms + 1),
+            media="all",
+            cause="not_connected",
+            detail=f"the stream was never received: {over.detail}",
+            stream=self.id,
+        )
 
     # -- tasks ------------------------------------------------------------------------------
 
@@ -418,7 +435,7 @@ def _push_all(chain: AudioChain, packets: list[out.AudioReceived]) -> list[Spoke
         for packet in packets
         for segment in chain.push(
             None if packet.user_id is None else str(packet.user_id),
-            packet.user_name,
+            sound(packet.user_name) if packet.user_name else None,
             packet.timestamp_ms,
             packet.data,
         )

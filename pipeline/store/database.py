@@ -34,7 +34,7 @@ def storage_error(error: sqlite3.Error, path: Path) -> StorageError:
     if code in _BROKEN:
         return StorageError(
             f"{path}: not a usable rtms-notes database ({error}); restore it from a copy,"
-            " or use another --home",
+            " or use another folder (--home, of the demo --out)",
             kind="corrupt",
         )
     return StorageError(f"{path}: {error}", kind="failed")
@@ -104,7 +104,9 @@ def _check_ours(db: sqlite3.Connection, path: Path, *, new_allowed: bool) -> Non
     empty = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
     if not (empty and mark == 0):
         raise StorageError(
-            f"{path}: is a database of another program; use another --home", kind="not_ours"
+            f"{path}: is a database of another program; use another folder"
+            " (--home, of the demo --out)",
+            kind="not_ours",
         )
     if not new_allowed:
         raise StorageError(f"{path}: holds no store yet", kind="empty")

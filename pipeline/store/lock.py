@@ -33,7 +33,10 @@ class WriterLock:
             holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
             os.close(descriptor)
             by = f"process {holder}" if holder.isdigit() else "another process"
-            raise InUse(f"{home}: {by} writes here; stop it, or use another --home") from error
+            raise InUse(
+                f"{home}: {by} writes here; stop it, or use another folder"
+                " (--home, of the demo --out)"
+            ) from error
         except OSError as error:
             os.close(descriptor)
             raise StorageError(f"{path}: cannot be locked ({error.strerror})") from error

@@ -95,7 +95,10 @@ class Reader:
 
         Raises NotFound when there is none, StorageError when it cannot be read.
         """
-        missing = f"{home}: no meetings here yet; try `rtms-notes demo`, or another --home"
+        missing = (
+            f"{home}: no meetings here yet; try `rtms-notes demo`,"
+            " or name another folder with --home"
+        )
         if not (home / DATABASE).is_file():
             raise NotFound(missing)
         reader = cls(home, clock=clock)

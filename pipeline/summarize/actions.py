@@ -14,6 +14,7 @@ import msgspec
 
 from pipeline.summarize import task_words as task
 from pipeline.summarize.draft import Draft, Span, Talk, about, line, without_due
+from pipeline.summarize.due import is_deadline
 from pipeline.summarize.giving_up import GivingUp
 from pipeline.summarize.pending import PENDING_TURNS, Pending, base_form
 from pipeline.summarize.people import resolve_owner
@@ -21,6 +22,7 @@ from pipeline.summarize.said import Act, Said, is_light
 from pipeline.summarize.words import content, stem, tokens
 
 _ANSWER_TURNS = 3
+_CLOSED_TURNS = 2
 _POINTED_TURNS = 4
 _TAKING = re.compile(
     r"\b(?:take|give|hand|pass|assign|leave|let\s+me|instead|myself|actually|for\s+you|me|mine|pick|own)\b",
@@ -28,6 +30,7 @@ _TAKING = re.compile(
 )
 """Taking what another already has needs more than "I'll do it"."""
 _LEAVE = re.compile(r"\bleave\s+(?:it|that|this)\s+(?:one\s+)?(?:to|with)\s+me\b", re.IGNORECASE)
+_FROM_ME = re.compile(r"\b(?:from\s+me|my|by\s+me)\b", re.IGNORECASE)
 _DOING = re.compile(r"\b(?:do|take|handle|pick|look|sort|manage)\b", re.IGNORECASE)
 
 
@@ -93,7 +96,8 @@ class Actions(GivingUp):
             if pending.kind == "request" and asked:
                 self._accepted = self._make(turn, speaker, [span], pending, owner=speaker)
                 return
-            if pending.kind == "offer" and turn - pending.turn <= 1:
+            closed = "thanks" in said.signs and turn - pending.turn <= _CLOSED_TURNS
+            if pending.kind == "offer" and (closed or turn - pending.turn <= 1):
                 self._make(turn, pending.speaker, [span], pending, owner=pending.speaker)
                 return
 
@@ -209,12 +213,33 @@ class Actions(GivingUp):
             (d for d in self.drafts if d.touched == turn and d.owner == self._owner(speaker)), None
         )
         span = (turn, said.start, said.end)
+        offered = next(
+            (p for p in self._recent(turn, 0) if p.kind == "offer" and p.speaker == speaker), None
+        )
+        owed = None if own or offered else self._owed(turn, said)
+        firm = _FROM_ME.search(said.text) or is_deadline(said.text)
         if own:
             self._touch(own, turn, said, act)
+        elif offered:
+            self._make(turn, speaker, [span], offered, owner=speaker, act=act)
         elif pending := self._answered(turn, speaker, frozenset(), True):
             self._make(turn, speaker, [span], pending, owner=speaker, act=act)
-        elif not act.vague and re.search(r"\b(?:from\s+me|my|by\s+me)\b", said.text, re.I):
-            self._new(turn, speaker, said, act)
+        elif (not act.vague and firm) or (act.vague and owed):
+            draft = self._new(turn, speaker, said, act)
+            if act.vague and owed:
+                draft.spans.append(owed)
+                draft.text = f"{draft.text} ({line(without_due(self._talk.text(owed)))})"
+                draft.about = about(draft.text)
+
+    def _owed(self, turn: int, said: Said) -> Span | None:
+        """What "it" is in "you'll get it": what this turn or the one before speaks of as owed."""
+        own = [(turn, s) for s in self._talk.said[turn] if s.end <= said.start]
+        before = [(turn - 1, s) for s in self._talk.said[turn - 1]] if turn else []
+        for number, sentence in (*reversed(own), *reversed(before)):
+            found = task.OWED.search(sentence.text)
+            if found and found.what and content(sentence.text[slice(*found.what)]):
+                return (number, sentence.start + found.what[0], sentence.start + found.what[1])
+        return None
 
     def _offer(self, turn: int, speaker: str, said: Said, act: Act) -> None:
         words = self._talk.text((turn, act.start, act.end))

@@ -21,6 +21,7 @@ from pipeline.summarize.words import content, tokens
 _PROPOSED_TURNS = 4
 _LINKED_TURNS = 8
 _SAID_AGAIN_TURNS = 2
+_FULL_WORDS = 10
 _CHOICE_WORDS = 6
 _NO_STATEMENT = ("promise", "offer", "take", "request", "propose")
 _TELLING = 2
@@ -108,10 +109,22 @@ class Decisions:
             return
         if said.signs & {"points_back", "bare_assent"} and not said.asked:
             draft.add(span)
-        elif self._options.restates(turn, said, draft.about):
+        elif self._options.restates(said, draft.about) or self._goes_on(turn, said, draft):
             draft.add(span)
             if len(said.content) > len(content(draft.text.split(" (")[0])):
                 draft.text = line(said.text)
+
+    @staticmethod
+    def _goes_on(turn: int, said: Said, draft: Draft) -> bool:
+        """ "June, then. The long one in June.": said in full right after the short form."""
+        last = max(draft.spans)
+        short = said.words <= _FULL_WORDS and not said.acts and not said.asked
+        return (
+            short
+            and last[0] == turn
+            and last[2] + 1 >= said.start
+            and bool(draft.about & set(said.content))
+        )
 
     # Ways to decide -------------------------------------------------------------------------
 
@@ -131,7 +144,8 @@ class Decisions:
         if any(d.touched == turn for d in self.drafts):
             next(d for d in reversed(self.drafts) if d.touched == turn).add(span)
             return
-        if (stated := self._stated(turn, place)) is not None:
+        answering = bool(_DEAL.search(self._talk.text(span)))
+        if not answering and (stated := self._stated(turn, place)) is not None:
             text = line(_CONFIRMING.sub("", self._talk.text(stated)))
             self._decided(turn, stated, text, speaker, also=span)
             return
@@ -141,7 +155,7 @@ class Decisions:
             recent[-1].add(span)
         elif proposal:
             self._accept(turn, proposal, span, "confirm")
-        elif (before := self._last_statement(turn)) is not None:
+        elif not answering and (before := self._last_statement(turn)) is not None:
             self._decided(turn, before, line(self._talk.text(before)), speaker, also=span)
 
     def _stated(self, turn: int, place: int) -> Span | None:
@@ -330,13 +344,17 @@ class Decisions:
             for draft in reversed(self.drafts):
                 if draft.status != "open" or draft.made == turn:
                     continue
-                pointed = not words and not own and draft.touched >= self._talk.before(turn)
+                pointed = (
+                    not words and len(own) < _TELLING and draft.touched >= self._talk.before(turn)
+                )
                 if len(words & draft.about) * 2 > len(words) or pointed:
                     draft.status = "retracted"
                     draft.add(span)
                     break
 
 
+_DEAL = re.compile(r"\bdeal\b", re.IGNORECASE)
+""" "Deal." answers somebody; what it stands beside is another matter."""
 _CONFIRMING = re.compile(
     r"^.*?\b(?:it['’]?s|it\s+is|that['’]?s|that\s+is)\s+(?:all\s+)?(?:now\s+)?(?:decided|settled|agreed|carried)[,.:;]?\s+(?:that\s+|then\s+|and\s+)?",
     re.IGNORECASE,

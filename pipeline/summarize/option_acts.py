@@ -47,7 +47,7 @@ def _found(kind: ActKind, line: str, wording: Wording) -> list[Act]:
         if found.what is None:
             continue
         what = line[slice(*found.what)]
-        if content(what) and not (wording is option.OPEN_ASKED and choice.ROUTINE.match(what)):
+        if content(what) and not (wording is option.OPEN_ASKED and option.STEERING.match(what)):
             start = found.what[0] if kind != "ruling" else found.start
             end = clause(line, found.what[0], len(line))
             return [Act(kind=kind, start=start, end=end, firm=False)]

@@ -101,4 +101,10 @@ ARGUES = re.compile(
     r"|we['’]ve|we\s+(?:have|had|are|were))\b",
     re.IGNORECASE,
 )
-AND_THEN = re.compile(r",?\s+then(?=[.!]*$)", re.IGNORECASE)
+TAIL = re.compile(r"(?:,?\s+(?:then|yes|please|too|also))+(?=[.!]*$)", re.IGNORECASE)
+STEERING = re.compile(
+    r"^(?:(?:just|all|then|now|first)\s+)*(?:begin|start|move\s+on|go\s+(?:on|back|through|around|over|ahead)|talk|discuss"
+    r"|continue|look|see|hear|wait|take\s+a|wrap|recap|review|vote|call\s+it|get\s+(?:started|going)|try\s+to\s+keep)\b",
+    re.IGNORECASE,
+)
+"""Steering the meeting is no option."""

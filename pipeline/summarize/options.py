@@ -21,7 +21,9 @@ _RULED_TURNS = 2
 _VOTE_WORDS = 4
 _RESTATED_WORDS = 22
 _TELLING = 2
-_AGREEING = frozenset(content("good fine great perfect please nice lovely works agreed deal done"))
+_AGREEING = frozenset(
+    content("good fine great perfect please nice lovely works agreed deal done mm mmm huh")
+)
 _WORK = {"promise", "request", "offer", "take", "need", "intent", "assign", "delivery"}
 
 
@@ -66,7 +68,8 @@ class Options:
             self._lay_open(turn, speaker, said, act)
         return taken
 
-    def restates(self, turn: int, said: Said, known: frozenset[str]) -> bool:
+    @staticmethod
+    def restates(said: Said, known: frozenset[str]) -> bool:
         """Whether a sentence says again, as the plan, what ``known`` is about."""
         own = frozenset(said.content) - _AGREEING
         if not _is_plain(said) or not own & known:
@@ -137,7 +140,7 @@ class Options:
                 return self._decide(turn, option, span)
             if not mine and self._is_taken_up(turn, option, said):
                 return self._decide(turn, option, span)
-            if not mine and far and self.restates(turn, said, option.about):
+            if not mine and far and self.restates(said, option.about):
                 return self._decide(turn, option, span)
             if far and (votes := self._voted(turn, speaker, option, said)):
                 return self._decide(turn, option, *votes)
@@ -231,7 +234,7 @@ class Options:
         fullest = self._fullest(turn, option, spans[-1])
         text = line(self._talk.text(option.words))
         if fullest:
-            own = line(wording.AND_THEN.sub("", self._talk.text(fullest)))
+            own = line(wording.TAIL.sub("", self._talk.text(fullest)))
             text = own if len(content(own)) >= _TELLING else f"{own} ({text.rstrip('?')})"
         kept = [option.span, *spans, *([fullest] if fullest else [])]
         return Taken(text=text, anchor=option.words, spans=tuple(dict.fromkeys(kept)))

@@ -44,10 +44,18 @@ INTENT = Wording(
 )
 """What somebody had in mind to do; no item unless it is taken up or given up."""
 
+_WHEN_GIVEN = (
+    r"(?= (?:from me|by me|by |before |back\b|on |today|tonight|tomorrow|this |next |within |in"
+    r"|at |the day after))"
+)
 DELIVERY = Wording(
-    r"\b(?:you|they|he|she|everyone|everybody)(?:'ll| will| shall) (?:also )?"
-    r"(?:get|have|receive|see) (?:<some>)(?= (?:from me|by me|by |before |back\b|on |today|tonight"
-    r"|tomorrow|this |next |within |in ))",
+    rf"\b(?:you|they|he|she|everyone|everybody)(?:'ll| will| shall) (?:also |then )?"
+    rf"(?:get|have|receive|see) (?:<some>){_WHEN_GIVEN}",
+    r"\byou(?:'ll| will| shall) hear (?:back )?from me\b",
+    r"\b(?:it|that|they|those)(?:'ll| will| shall) be (?:in your (?:inbox|mail|hands|mailbox)"
+    r"|with you|on your desk|on the drive|in your post)\b",
+    r"\b(?:the|my|your) <some>(?='ll be | will be )(?:'ll| will) be (?:in your (?:inbox|mail|hands)"
+    r"|with you|on your desk)\b",
 )
 """A promise told from the side of who receives it."""
 
@@ -61,7 +69,8 @@ IDLE = re.compile(
     r"|for\s+now)"
     r"|give\s+you\s+(?:that|this|an\s+example|a\s+(?:hint|clue))|let\s+(?:you|them|him|her|it"
     r"|that)\s+(?:go|be|do|speak|finish|talk|get|have|decide)\b"
-    r"|get\s+(?:used|old|there|going|started|to\b|back\s+to\s+(?:that|this)|bored|lost)|come\b"
+    r"|get\s+(?:used|old|there|going|started|to\b|back\s+to\s+(?:that|this)|bored|lost)"
+    r"|come\b(?!\s+up\s+with\b)"
     r"|keep\s+(?:it|this|that)\s+(?:short|brief|quick|simple|in\s+mind)|call\s+(?:it|that"
     r"|this)(?:\s+(?:a|an|the|done|off|quits)\b|\s*$)"
     r"|have(?!\s.*\b(?:up|in|ready|done|out|over|back|finished|by|before|for\s+you)\b)"
@@ -95,7 +104,10 @@ NOT_AN_OFFER = re.compile(
     r"^(?:see|hear|tell|imagine|understand|say|live\s+with|only|remember|think|believe|feel|guess"
     r"|recall"
     r"|be\b|have\b|know|get\s+(?:(?:that|it)\W*$|a\s+word)|put\s+it|start|begin|finish|first\s+say"
-    r"|ask\s+(?:you|this|that|a)|explain|just|go\b"
+    r"|ask\s+(?:you\b|a\b|(?:this|that)\b(?!\s+(?:too|as\s+well|for|on|when|tomorrow|today)))"
+    r"|support|accept|approve|tolerate|confirm|assure|recommend|explain|just|go\b"
+    r"|give\s+you\s+(?:where|what|how|an?\s+(?:overview|idea|example|update|picture|quick|short|brief)"
+    r"|the\s+(?:picture|background|context|short|numbers\s+first)|some\s+(?:background|context))"
     r"|never|not|make\s+out|agree|understand|relate|promise|wait|hardly|still|barely|read\s+(?:it"
     r"|that|this)|speak|stop|use\b"
     r"|also\s+see|find|always|look\s+at\s+(?:it|this)\s+now|show|repeat|summari[sz]e|come|sing"
@@ -138,7 +150,7 @@ ACCEPT = Wording(
 THANKS = Wording(
     r"^(?:oh |ah |well |okay |ok |yes |yeah |right )*"
     r"(?:cheers|thanks|thank you|please do|great|perfect|brilliant|lovely|wonderful|excellent"
-    r"|yes please|please(?=[.,!]|$)|go ahead|super|awesome|fantastic|appreciate it|much appreciated"
+    r"|yes please|please(?=[.,!]|$)|deal(?=[.,!]|$)|go ahead|super|awesome|fantastic|appreciate it|much appreciated"
     r"|much obliged|you're a star|good idea|nice)\b",
     r"\bthat(?:'d| would) (?:really )?(?:help|be (?:really |very )?(?:great|good|nice|lovely"
     r"|helpful|useful))\b",
@@ -157,7 +169,18 @@ REFUSE = Wording(
     r"\bdon't bother\b",
 )
 
+OWED = Wording(
+    r"\b(?:we|I) owe (?:you|them|everybody|everyone) <some>(?=[.,;!?]|$)",
+    r"\bI(?:'d| would)?(?: also| still| really)* (?:need|want|like|expect) (?!to\b|you\b|it\b|that\b)"
+    r"<some>(?=[.,;!?]|$)",
+    r"\b(?:send|give|show|get|forward) (?:me|us) (?!it\b|that\b)<some>(?=[.,;!?]|$)",
+    r"\bplease <verb> (?!it\b|that\b)<some>(?=[.,;!?]|$)",
+)
+"""What somebody is waiting for: "it" in a promise to deliver."""
+
 REQUEST = Wording(
+    r"^(?:(?:so|and|then|okay|ok|well|but) )*please (?=(?!sit\b|take a (?:seat|look)\b)[a-z]+ "
+    r"(?:the|an?|your|that|this|those|these|it|them|him|her|my|our|all|everybody|two|three)\b)",
     r"\b(?:can|could|would|will) you(?=\?|$)",
     r"\b(?:can|could|would|will) you (?:please |also |maybe |perhaps |possibly |then |just |all "
     r"|guys |try to |go and |make sure to |kindly )*",
@@ -218,9 +241,12 @@ NEED_DONE = Wording(
     r"\b(?:must|has to|have to|needs to|need to|should|ought to) be [a-z]+(?:ed|en|nt|ne|t)\b",
     r"\b(?:needs|need|wants) (?:a (?:second )?(?:review|look|fix)|eyes|reviewing|fixing|testing"
     r"|doing)\b",
-    r"\b(?:was|were) (?:to|supposed to|meant to) (?=[a-z]+ (?:the|it|that|them|a|an)\b)",
 )
 """Work told without a doer ("the forms must be signed"); the whole clause is the work."""
+NEED_MEANT = Wording(
+    r"\b(?:was|were) (?:to|supposed to|meant to) (?=[a-z]+ (?:the|it|that|them|a|an)\b)<some>(?=[.,;!?]|$)",
+)
+"""What somebody should have done."""
 
 WITHDRAW = Wording(
     r"\b(?:forget|scrap|scratch|skip|ditch|never mind)"
@@ -327,7 +353,7 @@ _CUT = re.compile(
     r",\s+or\s+(?:is|are|would|do|does|should|shall)\s|,?\s+(?:because|since\s+(?:we|i|they|it"
     r"|the)|cause\b|although|even\s+though|though\b|but\b|while\b|whereas)\s"
     r"|,\s+(?:(?:and|so|then|or)\s+)?(?:i|we|you|they|he|she|it|that|this|there|it['’]s|that['’]s"
-    r"|i['’]m|i['’]ve|i['’]ll|you['’]ll|we['’]re)\s"
+    r"|i['’]m|i['’]ve|i['’]ll|you['’]ll|we['’]re|he['’]s|she['’]s|they['’]re|there['’]s)\s"
     r"|,?\s+and\s+(?-i:[A-Z][a-z]+)\s+(?:will|shall|is|can|takes|does|handles)\s"
     r"|\s+and\s+(?:then\s+)?(?:i|we|you|they|he|she|it)(?:['’](?:ll|m|re|ve|d|s))?\s"
     r"|\s+so\s+(?:that\s+)?(?:we|you|i|they|he|she|it|people|everybody|everyone)\s"
@@ -335,7 +361,7 @@ _CUT = re.compile(
     r"|i\s+suppose)\s*[,.?!]"
     r"|,\s+(?:no\s+problem|okay|ok|right|alright|anyway|instead|then|too|thanks|thank\s+you"
     r"|please|which)\b"
-    r"|\s+if\s+(?:you|that|it|possible|needed)\b|[;:]\s|\s[–—-]\s",
+    r"|\s+if\s+(?:you|that|it|possible|needed)\b|,?\s+as\s+long\s+as\s|[;:]\s|\s[–—-]\s",
     re.IGNORECASE,
 )
 

@@ -98,7 +98,11 @@ def _promises(line: str, asked: bool) -> list[Act]:
         if asked and kind != "offer" and not asking.KINDNESS.search(line[end:].strip() or "x"):
             continue
         if not _is_work(line, found, kind, what, stop):
-            continue
+            second = _AND_DO.search(what)
+            start += second.end() if second else 0
+            what = line[start:end]
+            if second is None or kind != "promise" or not _is_more(what):
+                continue
         acts.append(
             Act(
                 kind=kind,
@@ -116,6 +120,17 @@ def _undated(what: str) -> str:
     return what.replace(named, " ") if named else what
 
 
+def _is_more(what: str) -> bool:
+    """Whether the second of two verbs is work on its own ("think, and send you two by Friday")."""
+    busy = not (task.IDLE.match(what) or task.MOMENTARY.match(what))
+    return busy and len(content(what)) >= _TELLING and due_words(what) is not None
+
+
+_TELLING = 2
+_AND_DO = re.compile(
+    r",?\s+and\s+(?:then\s+)?(?=[a-z]{2,}\s+(?:the|an?|you|your|my|our|them|it|him|her|two|three|some|all|everybody)\b)",
+    re.IGNORECASE,
+)
 _AND_THEN = re.compile(r",?\s+(?:and|but|then|so|or)(?:\s+then)?\s*$", re.IGNORECASE)
 _PURPOSE = re.compile(r"\b(?:so|so\s+that|that|where|because|how|what|than|as)\s+$", re.IGNORECASE)
 _PROGRESSIVE = re.compile(r"\bI(?:['’]?m|\s+am)\s+$", re.IGNORECASE)
@@ -239,7 +254,7 @@ def _order(line: str, name: str) -> Act | None:
 def _needs(line: str, asked: bool) -> Iterator[Act]:
     if task.conditional(line) or task.MAYBE.search(line):
         return
-    for found in task.NEED.matches(line):
+    for found in (*task.NEED.matches(line), *task.NEED_MEANT.matches(line)):
         if found.what and (asked or not line[found.start :].lower().startswith("who")):
             end = clause(line, *found.what)
             yield Act(

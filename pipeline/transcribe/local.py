@@ -130,7 +130,8 @@ def _load() -> tuple[Any, tuple[type[Exception], ...]]:
         from moonshine_voice.utils import get_model_path
     except ModuleNotFoundError as error:
         raise EngineError(
-            "the local engine is not installed: pip install 'rtms-notes[local]'",
+            "the local engine is not installed: pip install 'rtms-notes[local]'"
+            " (in a checkout: .venv/bin/pip install -c constraints.txt -e '.[local]')",
             kind="missing_extra",
         ) from error
     except (ImportError, OSError) as error:

@@ -117,7 +117,7 @@ class Views:
         return HeadView(
             title=view.title or UNTITLED,
             state=view.state,
-            state_text=STATES[view.state],
+            state_text=_standing(state),
             when=f"{times.day(view.started_ms)}, {clock}{until} ({times.zone})",
             length=lasting(end - view.started_ms) if end is not None else "",
             label=notes_label(state),
@@ -269,3 +269,12 @@ def _cited(items: list[NoteItem]) -> Mapping[str, list[NoteItem]]:
         for ref in dict.fromkeys(e.ref for e in item.evidence):
             cited.setdefault(ref, []).append(item)
     return cited
+
+
+def _standing(state: MeetingState) -> str:
+    """The meeting's state in a word or two; a live one is only live while Zoom sends."""
+    view = state.view()
+    open_streams = {s.state for s in state.streams.values() if s.state != "ended"}
+    if view.state != "live" or not open_streams or "live" in open_streams:
+        return STATES[view.state]
+    return "Paused" if "paused" in open_streams else "Connecting"

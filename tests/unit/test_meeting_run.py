@@ -241,7 +241,7 @@ async def test_closing_leaves_the_meeting_live_and_the_next_process_goes_on(worl
     assert await task is False
     assert "meeting_ended" not in kinds(world.log)
 
-    write(world.spool, Heartbeat(T0 + 4_000, SystemClock().now_ms()))
+    write(world.spool, Heartbeat(T0 + 4_000, SystemClock().now_ms() - 2_000))
     second = world.meeting()
     second.resume()
     task = asyncio.create_task(second.run())

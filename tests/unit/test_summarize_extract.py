@@ -292,6 +292,115 @@ def test_no_decision(lines: tuple[str, ...]) -> None:
     assert extracted(meeting(*lines), "decision") == []
 
 
+@pytest.mark.parametrize(
+    ("lines", "text"),
+    [
+        (
+            ("Nina: Could the choir use the side door?", "Omar: Do it."),
+            "The choir use the side door",
+        ),
+        (
+            ("Nina: What if we open at noon?", "Paula: Hm.", "Omar: Okay, let's do that."),
+            "Open at noon",
+        ),
+        (
+            ("Nina: I was going to suggest a tasting at noon.", "Omar: Make it one and I'm in."),
+            "A tasting at noon",
+        ),
+        (
+            ("Nina: The choir can have the side door on Sunday.", "Omar: Great, we'll do that."),
+            "The choir can have the side door on Sunday",
+        ),
+        (
+            ("Nina: The question is whether we can open at noon.", "Omar: I'm happy with that."),
+            "Open at noon",
+        ),
+        (
+            (
+                "Nina: What I'd accept is the garden, with a tent.",
+                "Omar: Garden, then. The stalls go into the garden, with a tent over them.",
+            ),
+            "The stalls go into the garden, with a tent over them",
+        ),
+        (
+            ("Nina: Posters or flyers?", "Omar: Flyers.", "Paula: Okay, flyers.", "Nina: Lovely."),
+            "Flyers (Posters or flyers)",
+        ),
+        (
+            (
+                "Nina: Do we want to move the fair to autumn?",
+                "Omar: October.",
+                "Paula: October, yes please.",
+                "Nina: October then. The fair in October.",
+            ),
+            "The fair in October",
+        ),
+        (
+            (
+                "Nina: Are we putting up the entrance fee?",
+                "Omar: No.",
+                "Nina: Okay, stays at five.",
+            ),
+            "Stays at five (Are we putting up the entrance fee?)",
+        ),
+        (
+            ("Nina: No sales before the tenth of May.", "Omar: Agreed."),
+            "No sales before the tenth of May",
+        ),
+        (
+            ("Nina: We're not doing a raffle.", "Omar: Fine."),
+            "We're not doing a raffle",
+        ),
+        (
+            ("Nina: I can't approve the tent today. We'll come back to it in April.", "Omar: Hm."),
+            "We'll come back to it in April (I can't approve the tent today)",
+        ),
+        (
+            ("Nina: Then we open the shop on April tenth.", "Omar: The flyers are blue."),
+            "We open the shop on April tenth",
+        ),
+        (
+            ("Nina: What about balloons? They scare the horses.", "Omar: Then no balloons."),
+            "No balloons",
+        ),
+    ],
+)
+def test_an_option_taken_up_is_a_decision(lines: tuple[str, ...], text: str) -> None:
+    found = extracted(meeting(*lines), "decision")
+    assert [i.text for i in found] == [text]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("Nina: Could the choir use the side door?", "Omar: It is narrow, though."),
+        ("Nina: Could the choir use the side door?", "Nina: Do it."),
+        ("Nina: Could the choir use the side door?", "Omar: Maybe.", "Paula: Go ahead."),
+        ("Nina: What if we open at noon?", "Omar: Not today, please.", "Paula: Do it."),
+        ("Nina: What if we open at noon?", "Nina: Only a thought, never mind.", "Omar: Done."),
+        ("Nina: The door is red.", "Omar: Do it."),
+        ("Nina: Posters or flyers?", "Omar: Flyers.", "Paula: Posters."),
+        ("Nina: Posters or flyers?", "Omar: Mm-hmm.", "Paula: Mm-hmm."),
+        ("Nina: What I'd accept is the garden.", "Omar: So what does the garden cost?"),
+        ("Nina: The choir stays at the inn.", "Omar: Nice."),
+        ("Nina: No sales before the tenth of May.", "Omar: No, that is too late."),
+        ("Nina: Then we open the shop on April tenth.", "Omar: No, wait."),
+        ("Nina: We can't decide that today.", "Omar: Pity."),
+        ("Nina: Anything else?", "Omar: I can take Sundays.", "Nina: Deal. That leaves Monday."),
+    ],
+)
+def test_an_option_not_taken_up_is_none(lines: tuple[str, ...]) -> None:
+    assert extracted(meeting(*lines), "decision") == []
+
+
+def test_scratch_that_about_another_thing_leaves_a_decision() -> None:
+    lines = ("Nina: Could the choir use the side door?", "Omar: Do it.")
+    words = "Paula: I had promised Elif a map of the hall. Scratch that, she has one."
+    assert [i.status for i in extracted(meeting(*lines, words), "decision")] == ["open"]
+    found = extracted(meeting(*lines, "Nina: Hm, scrap that."), "decision")
+    assert [i.status for i in found] == ["retracted"]
+
+
 def test_saying_it_again_is_no_second_decision() -> None:
     found = extracted(
         meeting(
