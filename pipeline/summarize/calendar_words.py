@@ -70,7 +70,8 @@ _Resolver = Callable[[re.Match[str], date], date | None]
 
 def mentions(text: str, today: date) -> list[Mention]:
     """Every date named in a text, left to right, never overlapping; past words ("last Friday",
-    "two weeks ago") and possessives ("Friday's meeting") are not mentioned dates."""
+    "two weeks ago") and possessives ("Friday's meeting") are not mentioned dates. "The day
+    after" counts from the date named before it."""
     taken: list[Mention] = []
     for pattern, resolver in _RULES:
         for match in pattern.finditer(text):
@@ -79,7 +80,17 @@ def mentions(text: str, today: date) -> list[Mention]:
                 continue
             day = None if _UNSURE_BEFORE.search(text[:start]) else resolver(match, today)
             taken.append(Mention(start, end, day))
-    return sorted((m for m in taken if not _is_past_or_possessive(text, m)), key=lambda m: m.start)
+    found = sorted((m for m in taken if not _is_no_date(text, m)), key=lambda m: m.start)
+    return _with_day_after(text, found)
+
+
+def _with_day_after(text: str, found: list[Mention]) -> list[Mention]:
+    for match in _DAY_AFTER.finditer(text):
+        before = [m for m in found if m.end <= match.start()]
+        if before and all(m.end <= match.start() or m.start >= match.end() for m in found):
+            day = before[-1].day + timedelta(days=1) if before[-1].day else None
+            found = [*before[:-1], Mention(*match.span(), day), *found[len(before) :]]
+    return found
 
 
 _UNSURE_BEFORE = re.compile(
@@ -94,10 +105,13 @@ _PAST_BEFORE = re.compile(
 _AFTER_THAT = re.compile(r"^(?:['’]s\b|\s+ago\b|\s+before\s+last\b)", re.IGNORECASE)
 
 
-def _is_past_or_possessive(text: str, mention: Mention) -> bool:
-    return bool(
-        _PAST_BEFORE.search(text[: mention.start]) or _AFTER_THAT.search(text[mention.end :])
-    )
+def _is_no_date(text: str, mention: Mention) -> bool:
+    before = text[: mention.start]
+    if _PAST_BEFORE.search(before) or _AFTER_THAT.search(text[mention.end :]):
+        return True
+    ordinal = _BARE_ORDINAL.fullmatch(text[mention.start : mention.end])
+    counted = _COUNTED.search(text) if ordinal else None
+    return bool(counted and ordinal and _number(counted["count"]) == _number(ordinal["day"]))
 
 
 def coming(weekday: int, today: date) -> date:
@@ -273,6 +287,9 @@ _FREE_END = (
 )
 
 
+_BARE_ORDINAL = re.compile(rf"the\s+(?P<day>{_DAY_NUMBER})", re.IGNORECASE)
+
+
 def _rule(pattern: str, resolver: _Resolver) -> tuple[re.Pattern[str], _Resolver]:
     """A blank in ``pattern`` stands for any white space."""
     return re.compile(r"\b(?:" + pattern.replace(" ", r"\s+") + ")", re.IGNORECASE), resolver
@@ -329,8 +346,23 @@ _RULES = (
     _rule(r"(?:the )?end of q(?P<quarter>[1-4])\b", _end_of_named_quarter),
     _rule(
         r"(?:(?:later )?today|tonight|this (?:morning|afternoon|evening)|close of business"
-        r"|end of business|eod|cob|right away|straight away|right after (?:this|the) meeting)\b",
+        r"|end of business|eod|cob|right away|straight away"
+        r"|(?:(?:right|straight|directly|immediately) )?after (?:this|the|our)"
+        r" (?:meeting|call|session)|(?:right|straight|directly|immediately) after this"
+        r"|after this(?=\s*(?:$|[.,;!?])))(?=\W|$)",
         lambda _, today: today,
+    ),
+    # Doing it now is doing it today; "I like it now" has no such verb before it.
+    _rule(r"(?<=\wing\sit\s)(?:right )?now\b", lambda _, today: today),
+    _rule(r"(?<=\wing\sthat\s)(?:right )?now\b", lambda _, today: today),
+    _rule(r"(?<=\wing\sthem\s)(?:right )?now\b", lambda _, today: today),
+    _rule(
+        r"(?:(?<=before\s)|(?<=by\s)|(?<=until\s))(?:the|this) weekend\b",
+        lambda _, today: None if today.weekday() >= _WORKDAYS else end_of_week(today),
+    ),
+    _rule(
+        r"(?:later |some ?time |still )?this week\b",
+        lambda _, today: None if today.weekday() >= _WORKDAYS else end_of_week(today),
     ),
     _rule(
         rf"(?:(?:mid|early|late|(?:the )?(?:beginning|start|middle) of)[-\s](?:next week|{_MONTH})"
@@ -342,4 +374,10 @@ _RULES = (
         rf"the (?P<day>{_DAY_NUMBER})\b{_FREE_END}",
         lambda m, today: on_or_after(today, _number(m["day"])),
     ),
+)
+_DAY_AFTER = re.compile(
+    r"\b(?:the\s+)?(?:(?:very\s+)?next\s+day|day\s+after)\b(?=\s*(?:$|[.,;!?]))", re.IGNORECASE
+)
+_COUNTED = re.compile(
+    rf"\bof\s+(?:(?:the|our|those|all)\s+)?(?P<count>{'|'.join(_CARDINALS)})\b", re.IGNORECASE
 )

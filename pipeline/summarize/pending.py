@@ -13,6 +13,9 @@ from pipeline.summarize.said import Act, Said, is_light
 from pipeline.summarize.words import content
 
 PENDING_TURNS = 8
+_FRAGMENT_WORDS = 4
+_ASIDE_WORDS = 3
+_DAY_AFTER = re.compile(r"\b(?:next\s+day|day\s+after)\b", re.IGNORECASE)
 
 
 class Pending(msgspec.Struct, kw_only=True):
@@ -155,22 +158,40 @@ class Workbook:
             )
             if start >= end:
                 start = said.start
-        return self._talk.due((turn, start, end)) or self._following_due(
-            (turn, said.start, said.end), draft
+        return (
+            self._talk.due((turn, start, end))
+            or self._day_after(turn, said, draft)
+            or self._following_due((turn, said.start, said.end), draft)
         )
 
     def _following_due(self, span: Span, draft: Draft | None) -> Due | None:
-        """A date in the next sentence of the same turn, if it speaks of the same thing."""
-        after = [s for s in self._talk.said[span[0]] if s.start >= span[2]][:1]
-        for said in after:
+        """A date in the next sentence of the same turn, if it speaks of the same thing; a mere
+        "well, not yet" may stand between."""
+        after = [s for s in self._talk.said[span[0]] if s.start >= span[2]]
+        near = after[: 2 if after and after[0].words <= _ASIDE_WORDS and not after[0].asked else 1]
+        for said in near:
             own = {a.kind for a in said.acts} & {"promise", "request", "need", "decide", "question"}
-            fragment = said.words <= 4
-            if not own and (fragment or is_deadline(said.text) or _SAME_THING.match(said.text)):
+            fragment = said.words <= _FRAGMENT_WORDS
+            if own:
+                return None
+            if fragment or is_deadline(said.text) or _SAME_THING.match(said.text):
                 where = (span[0], said.start, said.end)
-                if due := self._talk.due(where):
-                    if draft:
-                        draft.add(where)
+                due = self._talk.due(where)
+                if draft and (due or due_words(said.text)):
+                    draft.add(where)
+                if due or due_words(said.text):
                     return due
+        return None
+
+    def _day_after(self, turn: int, said: Said, draft: Draft | None) -> Due | None:
+        """ "They close on the tenth. You'll have it the day after."."""
+        before = [s for s in self._talk.said[turn] if s.end <= said.start][-1:]
+        if draft is None or not before or not _DAY_AFTER.search(said.text) or due_words(said.text):
+            return None
+        due = self._talk.due((turn, before[0].start, said.end))
+        if due and due.words in said.text:
+            draft.add((turn, before[0].start, before[0].end))
+            return due
         return None
 
     # Words ----------------------------------------------------------------------------------

@@ -180,7 +180,7 @@ OWED = Wording(
 
 REQUEST = Wording(
     r"^(?:(?:so|and|then|okay|ok|well|but) )*please (?=(?!sit\b|take a (?:seat|look)\b)[a-z]+ "
-    r"(?:the|an?|your|that|this|those|these|it|them|him|her|my|our|all|everybody|two|three)\b)",
+    r"(?:the|an?|your|my|our|all|everybody|two|three)\b)",
     r"\b(?:can|could|would|will) you(?=\?|$)",
     r"\b(?:can|could|would|will) you (?:please |also |maybe |perhaps |possibly |then |just |all "
     r"|guys |try to |go and |make sure to |kindly )*",
