@@ -16,15 +16,16 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from aiohttp import web
 
+from pipeline.base import metrics
 from pipeline.base.channel import Channel, Closed
 from pipeline.base.clock import Clock, MeetingClock, SystemClock
-from pipeline.base.errors import BadInput, InUse, RtmsNotesError
+from pipeline.base.errors import BadInput, InUse, RtmsNotesError, StorageError
 from pipeline.base.ids import Ids, RandomIds
 from pipeline.base.loopback import require_loopback
 from pipeline.config import Settings
 from pipeline.meeting.parts import Parts
 from pipeline.meeting.run import MeetingRun
-from pipeline.model.events import MeetingOpened
+from pipeline.model.events import MeetingOpened, StreamOpened
 from pipeline.model.log import MeetingLog
 from pipeline.model.state import MeetingState
 from pipeline.rtms.credentials import Credentials
@@ -33,7 +34,7 @@ from pipeline.rtms.products import Announcement
 from pipeline.rtms.stream import RtmsStream, Sink
 from pipeline.rtms.webhook import Interrupted, Notice, Started, Stopped, webhook_app
 from pipeline.store.reader import Reader
-from pipeline.store.store import Store
+from pipeline.store.store import Store, StoredLog
 from pipeline.summarize.extract import ExtractiveWriter
 from pipeline.summarize.model_writer import ModelWriter
 from pipeline.summarize.notes import NotesStage
@@ -43,6 +44,7 @@ from pipeline.transcribe.engine import Engine
 from pipeline.transcribe.local import LocalEngine
 from pipeline.transcribe.pool import DecodePool
 from pipeline.web.app import page_app
+from pipeline.web.listener import Limits, start_listening
 
 if TYPE_CHECKING:
     from pipeline.openai_client.client import ChatClient
@@ -59,13 +61,15 @@ _MEDIA = {
     "both": MediaType.AUDIO | MediaType.TRANSCRIPT | MediaType.CHAT,
 }
 _SHUTDOWN_S = 30.0
+_LIMITS = {"webhook": Limits(connections=200), "page": Limits(connections=256)}
+"""Zoom opens a handful of connections; a page one for its stream and a few more."""
 
 
 class Service:
     """Everything that runs; made by ``Service.open``.
 
     ``page_url`` and ``webhook_url`` are where it listens; ``reader`` reads the store;
-    ``first_finished`` is set when the first meeting of this process is done.
+    ``first_finished`` is set when the first meeting of this process is done, well or not.
     """
 
     def __init__(self, settings: Settings, store: Store, parts: Parts, clock: Clock) -> None:
@@ -133,7 +137,12 @@ class Service:
                     reader=store.reader, settings=settings.web, health=service.health
                 )
                 service.page_url = await _listen(
-                    stack, application, settings.general.host, settings.general.port, "--port"
+                    stack,
+                    application,
+                    settings.general.host,
+                    settings.general.port,
+                    "--port",
+                    clock,
                 )
             webhook = webhook_app(
                 secret_token=settings.zoom.secret_token, clock=clock, on_notice=service._on_notice
@@ -144,6 +153,7 @@ class Service:
                 settings.general.webhook_host,
                 settings.general.webhook_port,
                 "--webhook-port",
+                clock,
             )
             service.webhook_url = address + "webhook"
             acting = asyncio.create_task(service._act())
@@ -170,6 +180,15 @@ class Service:
     def live(self, meeting: str) -> MeetingRun | None:
         """The run of a meeting that is being received."""
         return self._runs.get(meeting)
+
+    def fault(self, meeting: str) -> str | None:
+        """What a meeting was stopped by, if it was."""
+        return self._faults.get(meeting)
+
+    async def over(self, meeting: str) -> None:
+        """Until this process does nothing more for a meeting."""
+        while (task := self._tasks.get(meeting)) is not None:
+            await asyncio.wait({task})
 
     def health(self) -> Mapping[str, Any]:
         """``status`` is ``ok`` or ``degraded``, with the reasons; for ``/health``."""
@@ -202,9 +221,11 @@ class Service:
                 return
             try:
                 await self._on(notice)
-            except RtmsNotesError as error:
+            except Exception as error:  # whatever it was, the next webhook must be acted on
                 log.exception("service.notice_failed")
-                self._faults["(new)"] = str(error)
+                self._faults["(new)"] = _first_line(error)
+            else:
+                self._faults.pop("(new)", None)
 
     async def _on(self, notice: Notice) -> None:
         match notice:
@@ -232,12 +253,13 @@ class Service:
         if run is not None and run.accepting:
             run.announce(announcement)
         elif meeting is not None and run is not None:
-            # Its notes are being finished: the new stream begins when they are.
+            # Its notes are being finished: Zoom waits 60 s for us, so they have to wait.
             self._later.setdefault(meeting, []).append(announcement)
+            run.give_way()
         elif meeting is not None:
-            self._start(self._store.log(meeting), self.reader.state(meeting), [announcement])
+            self._go_on(meeting, [announcement])
         else:
-            meeting_log = await self._store.create(
+            meeting_log = await self._created(
                 MeetingOpened(
                     product=announcement.product,
                     zoom_id=announcement.zoom_id,
@@ -245,10 +267,31 @@ class Service:
                     zone=self._settings.zone,
                     title=announcement.title,
                     engine=self._settings.general.stt,
-                )
+                ),
+                StreamOpened(
+                    stream=announcement.stream,
+                    server_urls=announcement.server_urls,
+                    announced_ms=announcement.announced_ms,
+                ),
             )
             state = MeetingState.replay(meeting_log.meeting, await meeting_log.events())
-            self._start(meeting_log, state, [announcement])
+            run = self._made(meeting_log, state)
+            run.announce(announcement)
+            self._start(run)
+
+    async def _created(self, opened: MeetingOpened, stream: StreamOpened) -> StoredLog:
+        """A new meeting and its first stream in one commit, so that a kill right after it leaves
+        an address to resume; while the disk is full, again as long as Zoom waits for us."""
+        until = self._clock.monotonic() + self._settings.rtms.signaling_window_s / self._parts.speed
+        for delay in self._parts.storage_retry.delays():
+            try:
+                return await self._store.create(opened, stream)
+            except StorageError as error:
+                if not error.retryable or self._clock.monotonic() + delay > until:
+                    raise
+                log.warning("service.create_refused", error=str(error))
+            await self._clock.sleep(delay)
+        raise AssertionError("delays without end")
 
     # -- meetings -----------------------------------------------------------------------------
 
@@ -256,28 +299,33 @@ class Service:
         for meeting in self._store.unfinished():
             log.info("service.resumes", meeting=meeting)
             try:
-                self._start(self._store.log(meeting), self.reader.state(meeting), [])
+                self._go_on(meeting, [])
             except (RtmsNotesError, ValueError) as error:  # one broken log must not stop the others
                 log.exception("service.cannot_resume", meeting=meeting)
                 self._faults[meeting] = f"cannot be resumed: {_first_line(error)}"
 
-    def _start(
-        self, meeting_log: MeetingLog, state: MeetingState, announced: list[Announcement]
-    ) -> None:
-        meeting = meeting_log.meeting
-        run = MeetingRun(
+    def _made(self, meeting_log: MeetingLog, state: MeetingState) -> MeetingRun:
+        return MeetingRun(
             meeting_log=meeting_log,
             state=state,
-            spool=self._store.spool(meeting),
+            spool=self._store.spool(meeting_log.meeting),
             parts=self._parts,
         )
-        if not announced:
-            run.resume()
+
+    def _go_on(self, meeting: str, announced: list[Announcement]) -> None:
+        """Take a meeting up from its log, with streams that were announced since."""
+        state = self.reader.state(meeting)
+        run = self._made(self._store.log(meeting), state)
+        if state.finished is None:
+            run.resume()  # its streams that are open, and since when nothing was heard
         for announcement in announced:
             run.announce(announcement)
-        self._runs[meeting] = run
-        self._faults.pop(meeting, None)
-        self._tasks[meeting] = asyncio.create_task(self._watch(meeting, run))
+        self._start(run)
+
+    def _start(self, run: MeetingRun) -> None:
+        self._runs[run.meeting] = run
+        self._faults.pop(run.meeting, None)
+        self._tasks[run.meeting] = asyncio.create_task(self._watch(run.meeting, run))
         news, self._news = self._news, asyncio.Event()
         news.set()
 
@@ -292,14 +340,16 @@ class Service:
                 " restart the service to go on"
             )
         else:
-            if finished:
-                self.first_finished.set()
+            if not finished and not self._closing and meeting not in self._later:
+                self._faults[meeting] = "some audio could not be transcribed by this process"
         finally:
             self._runs.pop(meeting, None)
             self._tasks.pop(meeting, None)
         later = self._later.pop(meeting, [])
-        if later and not self._closing:
-            self._start(self._store.log(meeting), self.reader.state(meeting), later)
+        if not later and not self._closing:
+            self.first_finished.set()
+        elif not self._closing:
+            self._go_on(meeting, later)
 
     async def _close(self) -> None:
         self._closing = True
@@ -373,15 +423,27 @@ def _parts(
 
 
 async def _listen(
-    stack: AsyncExitStack, application: web.Application, host: str, port: int, flag: str
+    stack: AsyncExitStack,
+    application: web.Application,
+    host: str,
+    port: int,
+    flag: str,
+    clock: Clock,
 ) -> str:
     """Serve on a port until the stack unwinds; the URL, with a slash at its end."""
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
-    await runner.setup()
-    stack.push_async_callback(runner.cleanup)
-    site = web.TCPSite(runner, host, port)
+    name = "webhook" if flag == "--webhook-port" else "page"
     try:
-        await site.start()
+        bound, stop, _ = await start_listening(
+            application,
+            host,
+            port,
+            name=name,
+            limits=_LIMITS[name],
+            clock=clock,
+            on_bad_http=(lambda: metrics.WEBHOOKS.labels("bad_http").inc())
+            if name == "webhook"
+            else (lambda: None),
+        )
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise InUse(
@@ -389,6 +451,6 @@ async def _listen(
                 f" ({flag}; 0 takes any free one)"
             ) from error
         raise BadInput(f"cannot listen on {host}:{port} ({error.strerror})") from error
-    bound = runner.addresses[0][1]
+    stack.push_async_callback(stop)
     shown = f"[{host}]" if ":" in host else host
     return f"http://{shown}:{bound}/"

@@ -80,6 +80,9 @@ class ManualClock:
             await asyncio.sleep(0)
 
 
+_MOST_AHEAD_MS = 24 * 3_600_000
+
+
 class MeetingClock:
     """Meeting time: the highest timestamp seen, running on by machine time x speed.
 
@@ -95,9 +98,10 @@ class MeetingClock:
         self._seen_at = 0.0
 
     def observe(self, timestamp_ms: int) -> None:
-        """Take note of a timestamp that arrived; older ones than the clock's change nothing."""
+        """Take note of a timestamp that arrived; older ones than the clock's change nothing, nor
+        does one a day ahead: a single broken message must not move the meeting by years."""
         now = self.now_ms()
-        if now is None or timestamp_ms > now:
+        if now is None or now < timestamp_ms < now + _MOST_AHEAD_MS:
             self._seen_ms = timestamp_ms
             self._seen_at = self._clock.monotonic()
 

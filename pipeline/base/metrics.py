@@ -21,6 +21,11 @@ WEBHOOK_LATENCY = Histogram(
     "Time to answer a webhook",
     buckets=(0.001, 0.002, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 3.0),
 )
+HTTP_REFUSED = Counter(
+    "http_refused_total",
+    "Connections cut off (full, no_request, stalled) and requests that are not HTTP (bad_http)",
+    ["listener", "reason"],
+)
 QUEUE_DEPTH = Gauge("rtms_pipeline_queue_depth", "Items waiting, by queue", ["queue"])
 QUEUE_REFUSED = Counter(
     "rtms_pipeline_queue_refused_total", "Items a full queue did not take", ["queue"]

@@ -146,13 +146,15 @@ async def _watch(
                 console.print(Text(f"live page  {url}", style="bold"), soft_wrap=True)
             with Screen(console, url) as screen:
                 drawing = asyncio.ensure_future(_draw(service, meeting, screen))
+                showing = asyncio.ensure_future(_show(service, meeting, screen))
                 try:
-                    async for event in service.reader.follow(meeting, 0):
-                        screen.take(event)
-                        if event.kind == "meeting_finished":
-                            break
+                    await service.over(meeting)
+                    if fault := service.fault(meeting):
+                        raise OutsideError(f"meeting {meeting}: {fault}")
+                    await showing
                 finally:
                     drawing.cancel()
+                    showing.cancel()
             await ended
             if fake.failed:
                 raise OutsideError(f"the fake Zoom failed: {fake.fault()}")
@@ -160,6 +162,14 @@ async def _watch(
         if stay and page:
             console.print(Text(f"the page stays at {url} until Ctrl-C", style="bold"))
             await asyncio.Event().wait()
+
+
+async def _show(service: Service, meeting: str, screen: Screen) -> None:
+    """Hand every event to the screen until the meeting is finished."""
+    async for event in service.reader.follow(meeting, 0):
+        screen.take(event)
+        if event.kind == "meeting_finished":
+            return
 
 
 async def _draw(service: Service, meeting: str, screen: Screen) -> None:

@@ -11,7 +11,7 @@ import msgspec
 import typer
 
 from pipeline.base import log
-from pipeline.base.errors import ConfigError
+from pipeline.base.errors import ConfigError, OutsideError
 from pipeline.config import Settings, load
 
 
@@ -90,3 +90,7 @@ async def _serve(settings: Settings, *, once: bool, speed: float, json: bool) ->
         finally:
             for wait in waits:
                 wait.cancel()
+        if once and not stop.is_set():
+            faults = list(service.health()["reasons"])
+            if faults:
+                raise OutsideError(faults[0])

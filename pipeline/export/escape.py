@@ -15,24 +15,30 @@ _AT_START = re.compile(r"^(?:[-+:](?=$|[\s\-+:])|\d{1,9}(?=[.)]))")
 _ADDRESS = re.compile(r"https?://\S+")
 _SAFE_ADDRESS = re.compile(r"https?://[A-Za-z0-9][A-Za-z0-9\-._~:/?#@!&'()*+,;=%]*")
 _TRAILING = ".,;:!?)'"
-_BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
+_JOINERS = "\u200c\u200d"
+"""The only invisible characters that words and emoji need."""
 
 
 def clean(text: str) -> str:
     """One line: control characters and every run of white space become one space.
 
-    Marks that reorder the text around them (bidi embeddings, overrides, isolates) are dropped.
+    Invisible characters (category Cf) are dropped: they reorder the text around them (bidi marks),
+    hide words (tags) or make two names of one (zero-width spaces). Joiners stay where there is
+    something to join.
     """
+    if text.isascii() and text.isprintable():
+        return " ".join(text.split())
     kept = []
     for char in text:
         category = unicodedata.category(char)
-        if char in _BIDI:
+        if category == "Cf" and char not in _JOINERS:
             continue
         if category == "Cs":
             kept.append("\ufffd")
         else:
             kept.append(" " if category in ("Cc", "Zl", "Zp") else char)
-    return " ".join("".join(kept).split())
+    line = " ".join("".join(kept).split())
+    return line if line.strip(_JOINERS + " ") else ""
 
 
 def inline(text: str) -> str:

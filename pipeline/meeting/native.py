@@ -22,6 +22,7 @@ class NativeTranscript:
         self._stream = stream
         self._seen: set[tuple[str | None, int, int, str]] = set()
         self._by_start: dict[tuple[str | None, int], str] = {}
+        self._corrected: set[tuple[int, int]] = set()  # of unknown speakers
         self._latest: dict[str | None, tuple[str, int, int]] = {}
         for utterance in known:
             if utterance.source == "native":
@@ -38,6 +39,8 @@ class NativeTranscript:
             if said.operation == "delete":
                 return []
         text = said.text.strip()
+        if participant is None and (said.start_ms, said.end_ms) in self._corrected:
+            return []
         if not text or _key(participant, said.start_ms, said.end_ms, text) in self._seen:
             return []
         utterance, bodies = self._recorder.said(
@@ -56,6 +59,8 @@ class NativeTranscript:
     def _remember(self, utterance: Utterance) -> None:
         who, start, end = utterance.participant, utterance.start_ms, utterance.end_ms
         self._seen.add(_key(who, start, end, utterance.text))
+        if who is None and utterance.revision > 1:
+            self._corrected.add((start, end))
         self._by_start[who, start] = utterance.id
         self._latest[who] = (utterance.id, start, end)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any
 
 import structlog
 
@@ -48,7 +49,7 @@ class PatientLog:
             troubled = False
             while True:
                 try:
-                    events = await self._inner.append(*bodies)
+                    events = await _to_its_end(self._inner.append(*bodies))
                 except StorageError as error:
                     delay = next(delays, None) if error.retryable else None
                     if delay is None:
@@ -70,3 +71,14 @@ class PatientLog:
     def _report(self, error: StorageError) -> None:
         log.error("store.append_refused", meeting=self.meeting, kind=error.kind, error=str(error))
         self._on_trouble(error)
+
+
+async def _to_its_end(append: Coroutine[Any, Any, list[Event]]) -> list[Event]:
+    """A cancelled append is committed all the same: leave only when it is, so that whoever goes
+    on from the log sees it."""
+    task = asyncio.ensure_future(append)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task})
+        raise

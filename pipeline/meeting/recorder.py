@@ -53,6 +53,9 @@ class Recorder:
         self._primary: Source = "local" if engine == "local" else "native"
         self._names = {p.id: p.name for p in state.participants.values()}
         self._here = {p.id for p in state.participants.values() if p.left_ms is None}
+        before = state.opened.engine if state.opened is not None else engine
+        self._primary_before: Source = "local" if before == "local" else "native"
+        self._inherited: frozenset[str] = frozenset()
         self._utterance_count = len(state.utterances)
         self._message_count = len(state.messages)
         self._segment_count = len(state.segments)
@@ -119,7 +122,7 @@ class Recorder:
             text=text,
             participant=participant,
             speaker=speaker or (self._names.get(participant) if participant else None),
-            role=self._role(source, start_ms, end_ms),
+            role=self._role(source, start_ms, end_ms, segment),
             language=language,
             confidence=confidence,
             segment=segment,
@@ -250,8 +253,13 @@ class Recorder:
             )
         ]
 
-    def _role(self, source: Source, start_ms: int, end_ms: int) -> Role:
-        if source == self._primary:
+    def inherit(self, segments: Iterable[Segment]) -> None:
+        """Segments heard by an earlier process: they count as they did then, whatever ``--stt``
+        is now."""
+        self._inherited = frozenset(segment.id for segment in segments)
+
+    def _role(self, source: Source, start_ms: int, end_ms: int, segment: str | None) -> Role:
+        if source == (self._primary_before if segment in self._inherited else self._primary):
             return "primary"
         middle = (start_ms + end_ms) // 2
         filled = any(gap.from_ms <= middle <= gap.to_ms for gap in self._primary_gaps)

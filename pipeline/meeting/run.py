@@ -30,6 +30,7 @@ from pipeline.model.log import MeetingLog
 from pipeline.model.state import MeetingState
 from pipeline.rtms.enums import RESTART_REASONS
 from pipeline.rtms.products import Announcement
+from pipeline.summarize.notes import NotesStage
 
 log = structlog.get_logger()
 
@@ -62,7 +63,8 @@ class MeetingRun:
             (s.at_ms for s in state.streams.values() if s.state == "ended"), default=None
         )
         self._had_streams = False
-        self._resumed = False
+        self._resumed: set[str] = set()
+        self._begun: list[StreamRun] = []
         self._restart_expected = False
         self._accepting = True
         self._closing = asyncio.Event()
@@ -101,17 +103,18 @@ class MeetingRun:
     def announce(self, announcement: Announcement) -> None:
         """A stream of this meeting: new, or known with other addresses (failover)."""
         known = self._streams.get(announcement.stream)
-        if known is not None:
-            known.replaced(announcement)
-        else:
+        if known is None:
             self._open(announcement)
+        elif known.over_ms is not None:
+            known.successor = announcement  # once its end is in the log
+        else:
+            known.replaced(announcement)
 
     def resume(self) -> None:
         """Connect again the streams that the log says are open: this process was down."""
         beat = heartbeat.read(self._spool)
         if beat is None:
             beat = _last_sign(self._state)
-        self._resumed = True
         self._clock.observe(beat.now_ms(self._parts.clock, self._parts.speed))
         for stream in self._state.streams.values():
             if stream.state != "ended":
@@ -123,6 +126,7 @@ class MeetingRun:
                     announced_ms=stream.announced_ms,
                     title=self._opened.title,
                 )
+                self._resumed.add(stream.id)
                 self._open(announcement, lost_ms=beat.meeting_ms)
         ended = list(self._state.streams.values())[-1:]
         if not self._streams and self._state.ended is None and ended:
@@ -139,6 +143,11 @@ class MeetingRun:
         known = self._streams.get(stream)
         if known is not None:
             known.stopped(reason)
+
+    def give_way(self) -> None:
+        """A stream was announced while the end is worked out (not ``accepting``): stop, as for a
+        shutdown. The next run takes up pending words and notes from the log."""
+        self._closing.set()
 
     async def close(self) -> None:
         """Stop receiving and make durable what was heard; the meeting stays live in the log."""
@@ -193,18 +202,35 @@ class MeetingRun:
             transcribing = group.create_task(self._transcribe())
             await self._receive()
             self._accepting = False
-            if self._closing.is_set():
-                for task in (beating, noting, transcribing):
-                    task.cancel()
+            tasks: list[asyncio.Task[Any]] = [beating, noting, transcribing]
+            finished = False
+            if not self._closing.is_set():
+                finishing = group.create_task(self._finish(notes, noting, transcribing))
+                stopping = group.create_task(self._closing.wait())
+                await asyncio.wait({finishing, stopping}, return_when=asyncio.FIRST_COMPLETED)
+                finished = finishing.done() and finishing.result()
+                tasks += [finishing, stopping]
+            for task in tasks:
+                task.cancel()
+            if not finished:
                 return False
-            await self._log.append(ev.MeetingEnded(at_ms=self._ended_ms()))
-            await transcribing
-            if not await self._supervised(notes.finish()):
-                await self._log.append(*await self._unread())
-            await noting
-            await self._log.append(ev.MeetingFinished(at_ms=self._now()))
-            beating.cancel()
         await asyncio.to_thread(heartbeat.remove, self._spool)
+        return True
+
+    async def _finish(
+        self, notes: NotesStage, noting: asyncio.Task[bool], transcribing: asyncio.Task[int]
+    ) -> bool:
+        """The last words and the final notes; broken off by ``close`` and ``give_way``. False when
+        audio is left that only another process can transcribe."""
+        await self._log.append(ev.MeetingEnded(at_ms=self._ended_ms()))
+        kept = await transcribing
+        if not await self._supervised(notes.finish()):
+            await self._log.append(*await self._unread())
+        await noting
+        if kept:
+            log.error("meeting.audio_kept", meeting=self.meeting, segments=kept)
+            return False
+        await self._log.append(ev.MeetingFinished(at_ms=self._now()))
         return True
 
     async def _receive(self) -> None:
@@ -241,15 +267,24 @@ class MeetingRun:
         return bool(self._announced)
 
     async def _one_stream(self, stream: StreamRun) -> None:
-        await self._log.append(*self._opening(stream.announcement))
+        opening = self._opening(stream.announcement)
+        self._begun.append(stream)
+        await self._log.append(*opening)
         over = await stream.run()
+        self._begun.remove(stream)
         if over is not None:
             self._streams.pop(stream.id, None)
-            self._last_ended_ms = self._now()
+            self._last_ended_ms = max(self._last_ended_ms or 0, stream.over_ms or self._now())
             self._restart_expected = over.retryable
+            if stream.successor is not None:
+                self._open(stream.successor)
 
     def _opening(self, announcement: Announcement) -> list[ev.Body]:
-        resumed = self._resumed and announcement.stream in self._state.streams
+        resumed = announcement.stream in self._resumed
+        self._resumed.discard(announcement.stream)
+        known = self._state.streams.get(announcement.stream)
+        if not resumed and known is not None and known.state == "connecting":
+            return []  # committed together with the meeting
         bodies: list[ev.Body] = [
             ev.StreamOpened(
                 stream=announcement.stream,
@@ -258,12 +293,16 @@ class MeetingRun:
                 cause="resume" if resumed else "webhook",
             )
         ]
-        alone = len(self._streams) == 1
-        if self._last_ended_ms is not None and alone and not resumed:
+        ends = [s.over_ms for s in self._begun]
+        alone = None not in ends
+        last_ended_ms = max(
+            (at_ms for at_ms in (self._last_ended_ms, *ends) if at_ms is not None), default=None
+        )
+        if last_ended_ms is not None and alone and not resumed:
             away_to = announcement.announced_ms
-            if away_to > self._last_ended_ms:
+            if away_to > last_ended_ms:
                 bodies += self._recorder.gap(
-                    from_ms=self._last_ended_ms,
+                    from_ms=last_ended_ms,
                     to_ms=away_to,
                     media="all",
                     cause="between_streams",
@@ -283,9 +322,11 @@ class MeetingRun:
         for found in await asyncio.to_thread(recover, self._spool, known):
             for event in await self._log.append(*spooled(self._recorder, stream, found)):
                 self._state.apply(event)
+        self._recorder.inherit(self._state.pending)
 
-    async def _transcribe(self) -> None:
-        """Every segment of the log that is not settled, then each new one: the log is the queue."""
+    async def _transcribe(self) -> int:
+        """Every segment of the log that is not settled, then each new one: the log is the queue.
+        How many had to be left."""
         transcriber = Transcriber(
             meeting_log=self._log,
             recorder=self._recorder,
@@ -305,6 +346,7 @@ class MeetingRun:
                 elif isinstance(event.body, ev.MeetingEnded):
                     break
             transcriber.close()
+        return transcriber.kept
 
     async def _beat(self) -> None:
         while True:

@@ -27,7 +27,7 @@ from pipeline.meeting.native import NativeTranscript
 from pipeline.meeting.patient_log import RETRY
 from pipeline.meeting.recorder import UNSURE_MS, Recorder, sound
 from pipeline.model import events as ev
-from pipeline.model.gaps import GapMeter, Hole
+from pipeline.model.gaps import REPLAY_SIGN_MS, GapMeter, Hole
 from pipeline.model.log import MeetingLog
 from pipeline.model.state import MeetingState
 from pipeline.rtms import outputs as out
@@ -94,7 +94,7 @@ class StreamRun:
         self._audio_settings = audio
         self._on_engine = on_engine
         self._native = NativeTranscript(recorder, announcement.stream, state.utterances.values())
-        self._meter = GapMeter()
+        self._meter = GapMeter(sign_ms=round(REPLAY_SIGN_MS * max(1.0, speed)))
         self._holes: list[Hole] = []
         self._refused: dict[tuple[str, str], tuple[int, int]] = {}
         self._chain: AudioChain | None = None
@@ -104,6 +104,10 @@ class StreamRun:
         self._heard_at = 0.0
         self._over: out.StreamOver | None = None
         self._was_live = False
+        self.over_ms: int | None = None
+        """Meeting time at which the stream was over, while what it brought is still taken in."""
+        self.successor: Announcement | None = None
+        """The stream was announced anew after it was over."""
         self._stream = open_stream(announcement, self)
         if lost_ms is not None:
             self._meter.lost("all", lost_ms, "process_down", unsure_ms=UNSURE_MS)
@@ -123,7 +127,8 @@ class StreamRun:
                 self._refuse("audio", "overload", output.timestamp_ms)
             return
         match output:
-            case out.TranscriptReceived(end_ms=at_ms):
+            case out.TranscriptReceived(end_ms=end_ms, timestamp_ms=sent_ms):
+                at_ms = max(end_ms, sent_ms)  # words come after they were said
                 self._saw("transcript", at_ms)
             case out.ChatReceived(at_ms=at_ms):
                 self._saw("chat", at_ms)
@@ -147,8 +152,10 @@ class StreamRun:
             case out.StreamLive():
                 at_ms = self._now()
                 self._was_live = True
-                for media in self._meter.open:
-                    self._meter.back(media, at_ms)
+                self._meter.back("all", at_ms)  # process_down; other losses are told back by name
+            case out.StreamOver():
+                at_ms = self.over_ms = self._now()
+                self._over = output
             case _:
                 at_ms = self._now()
         if not self._inbox.offer((at_ms, output)):
@@ -198,8 +205,8 @@ class StreamRun:
             group.create_task(self._receive(ticking))
             group.create_task(self._take())
             group.create_task(self._listen())
-        if self._over is not None:
-            at_ms = self._now()
+        if self._over is not None and self.over_ms is not None:
+            at_ms = self.over_ms
             await self._log.append(
                 *self._recorder.holes(self._holes + self._meter.end(at_ms), self.id),
                 *self._not_taken(),
@@ -294,9 +301,6 @@ class StreamRun:
                 return [self._changed("paused", at_ms)]
             case out.StreamResumed():
                 return [self._changed("live", at_ms)]
-            case out.StreamOver():
-                self._over = output
-                return []
             case out.ProtocolFault(socket=socket, reason=reason, detail=detail):
                 log.warning(
                     "stream.protocol_fault",

@@ -31,6 +31,8 @@ log = structlog.get_logger()
 WAITING = 256
 """Segments between log and engine. Overflow rule: the reader of the log waits, audio is on disk."""
 
+KEEPS = frozenset({"hangs", "load", "missing_extra"})
+
 RETRY = Backoff(base=2.0, factor=2.0, cap=60.0, attempts=8)
 """Two to four minutes of trying in all before a segment is given up."""
 
@@ -40,7 +42,8 @@ class Transcriber:
 
     ``on_state`` is told each error, and None when a segment went well. A failure that says it can
     help is repeated after ``retry``'s delays, while later segments wait in the log; only then is
-    the segment given up and shown as a gap.
+    the segment given up and shown as a gap. What only a restart or an installation can mend
+    (``KEEPS``) leaves segments pending and their audio in the spool; ``kept`` counts them.
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class Transcriber:
         self._clock = clock
         self._on_state = on_state
         self._speed = speed
+        self.kept = 0
         self._retry = retry
         self._waiting: Channel[tuple[Segment, float]] = Channel("segments", WAITING)
         self._in_flight = asyncio.Semaphore(pool.workers + 1)
@@ -89,6 +93,9 @@ class Transcriber:
             heard = await self._hear(segment)
             if previous is not None:
                 await previous
+            if isinstance(heard, EngineError) and heard.kind in KEEPS:
+                self.kept += 1
+                return
             await self._settle(segment, heard)
             metrics.STT_LAG.observe(self._clock.monotonic() - since)
         finally:

@@ -39,8 +39,9 @@ class GapMeter:
     ``buffer_ms``: how much Zoom replays at most (reference section 16: 60 s).
     """
 
-    def __init__(self, buffer_ms: int = 60_000) -> None:
+    def __init__(self, buffer_ms: int = 60_000, sign_ms: int = REPLAY_SIGN_MS) -> None:
         self._buffer_ms = buffer_ms
+        self._sign_ms = sign_ms
         self._outages: dict[str, _Outage] = {}
 
     @property
@@ -77,7 +78,8 @@ class GapMeter:
         if outage is None or outage.back_ms is None:
             return []
         del self._outages[media]
-        if timestamp_ms > outage.back_ms - REPLAY_SIGN_MS:
+        sign_ms = min(self._sign_ms, (outage.back_ms - outage.lost_ms) // 2)
+        if timestamp_ms > outage.back_ms - max(REPLAY_SIGN_MS, sign_ms):
             return _hole(media, outage, outage.back_ms)
         unsure_to = min(outage.lost_ms + outage.unsure_ms, timestamp_ms)
         not_kept_to = outage.back_ms - self._buffer_ms

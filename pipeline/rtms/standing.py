@@ -61,11 +61,14 @@ class Standing:
         return [StreamPaused() if paused else StreamResumed()]
 
 
-def stop_reason(value: int | str | None) -> int | None:
-    """A stop reason as number or name (``STOP_BC_`` optional); None when it is neither."""
+def stop_reason(value: object) -> int | None:
+    """A stop reason as number (0 to 2**31 - 1) or name (``STOP_BC_`` optional); None when it is
+    neither."""
     if isinstance(value, str):
         text = value.strip().upper().removeprefix("STOP_BC_")
         if text.isascii() and text.isdigit() and len(text) < 10:
             return int(text)
-        return StopReason[text] if text in StopReason.__members__ else None
-    return value
+        return int(StopReason[text]) if text in StopReason.__members__ else None
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    return value if 0 <= value < 2**31 else None

@@ -178,20 +178,21 @@ class RtmsStream:
 
     # -- orders -----------------------------------------------------------------------------
 
-    def _obey(self, orders: Iterable[Order]) -> list[fx.Send]:
-        """Carry orders out; what is to be sent on signaling is left to the caller."""
-        sends = []
+    def _obey(self, orders: Iterable[Order]) -> None:
+        """Carry orders out, whoever brought them about."""
+        sends: list[Message] = []
         for order in orders:
             if isinstance(order, Open):
                 self._open(order)
             elif isinstance(order, Close):
                 self._let_go(order.socket)
             elif isinstance(order, fx.Send):
-                sends.append(order)
+                sends.append(order.message)
             else:
                 self._sink.put(order)
+        if sends and self._group is not None:
+            self._group.create_task(self._send_signaling(sends))
         self._wake.set()
-        return sends
 
     def _open(self, order: Open) -> None:
         self._let_go(order.socket)
@@ -309,8 +310,7 @@ class RtmsStream:
                 self._obey(self._recovery.signaling_ready(urls, now))
             case fx.MediaAccepted():
                 self._count_return(link.socket)
-                for send in self._obey(self._recovery.media_ready(link.socket, now)):
-                    await self._send_signaling(send.message)
+                self._obey(self._recovery.media_ready(link.socket, now))
             case fx.MediaInterrupted(media=media):
                 self._obey(self._recovery.media_interrupted(media, now))
             case fx.Terminating(reason=reason):
@@ -318,11 +318,12 @@ class RtmsStream:
             case fx.Terminated(reason=reason):
                 self._obey(self._recovery.terminated(reason, now))
 
-    async def _send_signaling(self, message: Message) -> None:
+    async def _send_signaling(self, messages: list[Message]) -> None:
         link = self._links.get(SIGNALING)
         if link is not None:
             try:
-                await link.wire.send(encode(message))
+                for message in messages:
+                    await link.wire.send(encode(message))
             except ConnectionEnded:
                 log.debug("stream.ack_not_sent", stream=self._announcement.stream)
 
@@ -346,8 +347,7 @@ class RtmsStream:
             orders = self._recovery.closed(link.socket, detail, now, silent=silent)
         else:
             orders = self._recovery.failed(link.socket, detail, now)
-        for send in self._obey(orders):
-            log.debug("stream.not_sent", message=type(send.message).__name__)
+        self._obey(orders)
 
     def _count_return(self, socket: str) -> None:
         if socket in self._known:

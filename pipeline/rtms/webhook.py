@@ -18,6 +18,7 @@ from aiohttp import web
 from pipeline.base import metrics
 from pipeline.base.clock import Clock
 from pipeline.base.secret import Secret
+from pipeline.base.seldom import Seldom
 from pipeline.model.events import Product
 from pipeline.rtms.moments import unix_ms
 from pipeline.rtms.products import (
@@ -106,6 +107,7 @@ class _Listener:
         self._secret = secret_token
         self._clock = clock
         self._on_notice = on_notice
+        self._seldom = Seldom(clock)
         self._seen: OrderedDict[tuple[object, ...], None] = OrderedDict()
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
@@ -125,8 +127,8 @@ class _Listener:
             asyncio.get_running_loop().call_soon(self._on_notice, reply.notice)
         metrics.WEBHOOKS.labels(reply.outcome).inc()
         metrics.WEBHOOK_LATENCY.observe(self._clock.monotonic() - started)
-        if reply.status >= 400:
-            log.warning("webhook.refused", outcome=reply.outcome, status=reply.status)
+        if reply.status >= 400 and (count := self._seldom.due(reply.outcome)):
+            log.warning("webhook.refused", outcome=reply.outcome, status=reply.status, count=count)
         if reply.body is not None:
             return web.json_response(reply.body)
         return web.Response(status=reply.status, text=reply.text + "\n" if reply.text else "")
@@ -198,7 +200,7 @@ def _notice(product: Product, happening: str, fields: Mapping[str, Any], at_ms: 
         product,
         found,
         stream,
-        stop_reason(reason) if isinstance(reason, int | str) else None,
+        stop_reason(reason),
     )
 
 

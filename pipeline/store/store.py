@@ -95,12 +95,13 @@ class Store:
         """The last refused append, until one succeeds again."""
         return self._writer.trouble
 
-    async def create(self, opened: MeetingOpened) -> StoredLog:
-        """A new meeting with a new id; ``opened`` is its first event. Raises StorageError."""
+    async def create(self, opened: MeetingOpened, *more: Body) -> StoredLog:
+        """A new meeting with a new id; ``opened`` is its first event and ``more`` are committed
+        with it. Raises StorageError."""
         while True:
             meeting = self._ids.new()
             try:
-                await self._writer.append(meeting, (opened,), opening=True)
+                await self._writer.append(meeting, (opened, *more), opening=True)
             except IdTaken:
                 continue
             return StoredLog(meeting, self._writer, self.reader)

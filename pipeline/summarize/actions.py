@@ -18,7 +18,7 @@ from pipeline.summarize.due import is_deadline
 from pipeline.summarize.giving_up import GivingUp
 from pipeline.summarize.pending import PENDING_TURNS, Pending, base_form
 from pipeline.summarize.people import resolve_owner
-from pipeline.summarize.said import Act, Said, is_light
+from pipeline.summarize.said import Act, Said, clause, is_light
 from pipeline.summarize.words import content, stem, tokens
 
 _ANSWER_TURNS = 3
@@ -129,9 +129,14 @@ class Actions(GivingUp):
             return
         draft = self._given if isinstance(self._given, Draft) else None
         near = _LEAVE.search(said.text)  # means what was said just now, not what was left before
+        own = near and len(content(self._talk.text((turn, 0, act.start)))) > 1
         far = turn - self._talk.before(turn) if near else _POINTED_TURNS
         draft = draft or max(
-            (d for d in self.drafts if turn - d.touched <= far and d.status != "done"),
+            (
+                d
+                for d in self.drafts
+                if turn - d.touched <= far and d.status != "done" and not (own and d.owner)
+            ),
             key=lambda d: (d.touched, d.spans[-1][1]),
             default=None,
         )
@@ -227,18 +232,22 @@ class Actions(GivingUp):
         elif (not act.vague and firm) or (act.vague and owed):
             draft = self._new(turn, speaker, said, act)
             if act.vague and owed:
-                draft.spans.append(owed)
-                draft.text = f"{draft.text} ({line(without_due(self._talk.text(owed)))})"
+                words, whole = owed
+                draft.spans.append(whole)
+                draft.text = f"{draft.text} ({line(without_due(self._talk.text(words)))})"
                 draft.about = about(draft.text)
 
-    def _owed(self, turn: int, said: Said) -> Span | None:
-        """What "it" is in "you'll get it": what this turn or the one before speaks of as owed."""
+    def _owed(self, turn: int, said: Said) -> tuple[Span, Span] | None:
+        """What "it" is in "you'll get it": what this turn or the one before speaks of as owed;
+        the words for it, and their sentence."""
         own = [(turn, s) for s in self._talk.said[turn] if s.end <= said.start]
         before = [(turn - 1, s) for s in self._talk.said[turn - 1]] if turn else []
         for number, sentence in (*reversed(own), *reversed(before)):
             found = task.OWED.search(sentence.text)
+            whole = (number, sentence.start, sentence.end)
             if found and found.what and content(sentence.text[slice(*found.what)]):
-                return (number, sentence.start + found.what[0], sentence.start + found.what[1])
+                end = sentence.start + clause(sentence.text, *found.what)
+                return (number, sentence.start + found.what[0], end), whole
         return None
 
     def _offer(self, turn: int, speaker: str, said: Said, act: Act) -> None:

@@ -94,10 +94,12 @@ def is_question(line: str) -> bool:
         return True
     if stripped.endswith("!") or line in option.POINTS_BACK:  # "Do it." is an order
         return False
-    return bool(asking.INVERTED.match(line))
+    return bool(asking.INVERTED.match(line)) and not asking.IF_WERE.match(line)
 
 
 def _is_worth_asking(line: str) -> bool:
+    if asking.TOPIC.match(line):
+        return True
     if line in asking.KINDNESS or (asking.LEADING.match(line) and is_vague(line)):
         return False
-    return bool(asking.WH.match(line) or asking.YES_NO.match(line))
+    return bool(asking.WH.match(line) or asking.YES_NO.match(line) or asking.LATE.search(line))

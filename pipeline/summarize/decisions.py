@@ -20,6 +20,7 @@ from pipeline.summarize.words import content, tokens
 
 _PROPOSED_TURNS = 4
 _LINKED_TURNS = 8
+_FIRM = {"firm_assent", "points_back"}
 _SAID_AGAIN_TURNS = 2
 _FULL_WORDS = 10
 _CHOICE_WORDS = 6
@@ -63,7 +64,7 @@ class Decisions:
         kinds = {act.kind for act in said.acts}
         if (
             not said.asked and place <= 2 and "assent" in said.signs and "object" not in said.signs
-        ) or (not said.asked and "firm_assent" in said.signs and "decide" not in kinds):
+        ) or (not said.asked and said.signs & _FIRM and "decide" not in kinds):
             self._assent(turn, speaker, said, span)
         self._undo(turn, said, span)
         for act in said.acts:
@@ -215,7 +216,7 @@ class Decisions:
                 break
             if proposal.speaker == speaker or proposal.option:
                 continue
-            soft = "firm_assent" not in said.signs or turn - proposal.turn > 1
+            soft = not said.signs & _FIRM or turn - proposal.turn > 1
             if not proposal.strong and soft:
                 continue
             self._accept(turn, proposal, span, "assent")

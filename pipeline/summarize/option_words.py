@@ -61,6 +61,7 @@ RETURN = Wording(
 POINTS_BACK = Wording(
     LEAD
     + r"(?:(?:let's|let us|we'll|we will|we can|please) )?(?:just )?do (?:it|that)(?: then)?(?=[.,!]|$)",
+    r"\b(?:let's|let us|we'll|we will) (?:just |all )?do (?:it|that)(?: then)?(?=[.,!]|$)",
     LEAD + r"go ahead with (?:it|that|this)\b",
     r"\b(?:I'm|I am|we're|we are) (?:quite |very |perfectly |all |more than )?(?:happy|content|fine|comfortable)"
     r" with (?:that|it|this)\b",

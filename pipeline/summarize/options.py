@@ -11,7 +11,7 @@ import msgspec
 
 from pipeline.summarize import option_words as wording
 from pipeline.summarize import task_words as task
-from pipeline.summarize.draft import Span, Talk, about, line
+from pipeline.summarize.draft import Span, Talk, line
 from pipeline.summarize.option_acts import names_time
 from pipeline.summarize.said import Act, Said, is_vague
 from pipeline.summarize.words import content
@@ -28,7 +28,8 @@ _WORK = {"promise", "request", "offer", "take", "need", "intent", "assign", "del
 
 
 class Option(msgspec.Struct, kw_only=True):
-    """Something that could be done; ``votes`` are the short answers given to it."""
+    """Something that could be done; ``votes`` are the short answers given to
+    it, ``agreed`` are those who plainly said yes."""
 
     turn: int
     span: Span
@@ -36,7 +37,9 @@ class Option(msgspec.Struct, kw_only=True):
     speaker: str
     kind: str
     about: frozenset[str]
+    asked: bool = False
     votes: dict[frozenset[str], list[tuple[str, Span]]] = {}
+    agreed: dict[str, Span] = {}
 
 
 class Taken(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,7 +87,7 @@ class Options:
 
     def _lay_open(self, turn: int, speaker: str, said: Said, act: Act) -> None:
         words = (turn, act.start, act.end)
-        own = about(self._talk.text(words)) or frozenset(said.content)
+        own = frozenset(content(self._talk.text(words)) or said.content)
         if act.kind == "open":  # one a topic: the latest
             self._open = [o for o in self._open if not (o.kind == "open" and o.about & own)]
         self._open.append(
@@ -94,6 +97,7 @@ class Options:
                 words=words,
                 speaker=speaker,
                 kind=act.kind,
+                asked=said.asked,
                 about=own,
             )
         )
@@ -140,8 +144,10 @@ class Options:
                 return self._decide(turn, option, span)
             if not mine and self._is_taken_up(turn, option, said):
                 return self._decide(turn, option, span)
-            if not mine and far and self.restates(said, option.about):
-                return self._decide(turn, option, span)
+            if far and (not mine or option.agreed) and self.restates(said, option.about):
+                return self._decide(turn, option, *option.agreed.values(), span)
+            if place == 0 and not mine and (yes := self._agreed(speaker, option, said, span)):
+                return self._decide(turn, option, *yes)
             if far and (votes := self._voted(turn, speaker, option, said)):
                 return self._decide(turn, option, *votes)
             if not mine and said.signs & {"points_back"}:
@@ -149,10 +155,19 @@ class Options:
         return self._ruled_on(turn, said)
 
     def _is_taken_up(self, turn: int, option: Option, said: Said) -> bool:
+        if task.conditional(said.text) and "bare_assent" not in said.signs:
+            return False
         if "points_back" in said.signs:
             return True
         near = option.turn >= self._talk.before(turn)
         return near and "bare_assent" in said.signs
+
+    @staticmethod
+    def _agreed(speaker: str, option: Option, said: Said, span: Span) -> list[Span]:
+        """Two people who say yes to a question decide it; one alone does not."""
+        if option.asked and "assent" in said.signs and not said.signs & {"object", "left"}:
+            option.agreed = {**option.agreed, speaker: span}
+        return list(option.agreed.values()) if len(option.agreed) > 1 else []
 
     def _voted(self, turn: int, speaker: str, option: Option, said: Said) -> list[Span]:
         """The same short answer, given by a second person."""

@@ -251,17 +251,22 @@ def _order(line: str, name: str) -> Act | None:
     return Act(kind="request", start=start, end=end, who=name, vague=is_vague(what), firm=False)
 
 
+_MEANT = re.compile(r"(?:meant|supposed|expected|due|going)\s+to\s+", re.IGNORECASE)
+
+
 def _needs(line: str, asked: bool) -> Iterator[Act]:
     if task.conditional(line) or task.MAYBE.search(line):
         return
     for found in (*task.NEED.matches(line), *task.NEED_MEANT.matches(line)):
         if found.what and (asked or not line[found.start :].lower().startswith("who")):
             end = clause(line, *found.what)
+            meant = _MEANT.match(line, found.what[0])
+            start = meant.end() if meant else found.what[0]
             yield Act(
                 kind="need",
-                start=found.what[0],
+                start=start,
                 end=end,
-                vague=is_vague(line[found.what[0] : end]),
+                vague=is_vague(line[start:end]),
                 firm=False,
             )
             return

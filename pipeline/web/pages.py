@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import jinja2
 
+from pipeline.export.escape import clean
 from pipeline.export.markdown import SECTIONS
 from pipeline.export.standing import UNTITLED
 from pipeline.export.times import Times
@@ -54,7 +55,7 @@ def list_page(meetings: Sequence[MeetingView]) -> str:
         rows.append(
             {
                 "id": view.id,
-                "title": view.title or UNTITLED,
+                "title": clean(view.title or "") or UNTITLED,
                 "when": f"{times.day(view.started_ms)}, {times.clock(view.started_ms)[:5]}",
                 "iso": times.iso(view.started_ms),
                 "state": view.state,
@@ -77,12 +78,12 @@ def search_page(query: str, hits: Sequence[Hit], heads: Sequence[MeetingView]) -
         rows.append(
             {
                 "href": f"/m/{hit.meeting}#{hit.ref}",
-                "title": view.title or UNTITLED,
+                "title": clean(view.title or "") or UNTITLED,
                 "when": f"{times.day(hit.at_ms)}, {times.at(hit.at_ms).strftime('%H:%M:%S')}",
                 "iso": times.iso(hit.at_ms),
                 "kind": {"message": "chat", "note": "notes"}.get(hit.kind, ""),
-                "speaker": hit.speaker or "",
-                "text": hit.snippet,
+                "speaker": clean(hit.speaker or ""),
+                "text": clean(hit.snippet),
             }
         )
     return _render("search.html", query=query, rows=rows)

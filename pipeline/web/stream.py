@@ -76,8 +76,8 @@ class Streams:
             sep="\n",
             ping_interval=self._settings.ping_s,
             send_timeout=self._settings.send_timeout_s,
-            headers={"Cache-Control": "no-store"},
         )
+        response.headers["Cache-Control"] = "no-store"  # the library sets its own when it is made
         await response.prepare(request)
         async with response:
             await self._watched(response, self._pump(response, meeting, after, feed))

@@ -1,15 +1,18 @@
 """What the page shows, as ready values: the templates and the stream's script only place them.
 
-Every field is text, a number or a flag; nothing here is markup.
+Every field is text, a number or a flag; nothing here is markup. No text holds a character that is
+not seen: names and words cannot reorder the page around them.
 """
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
+from typing import Any, TypeVar
 
 import msgspec
 
+from pipeline.export.escape import clean
 from pipeline.export.markdown import SECTIONS, people
 from pipeline.export.standing import (
     MEDIA,
@@ -97,6 +100,26 @@ class HeadView(msgspec.Struct, frozen=True, kw_only=True):
     notices: tuple[str, ...]
 
 
+_View = TypeVar("_View", HeadView, LineView, ItemView)
+
+
+def _seen(view: _View) -> _View:
+    """The view with every text in it cleaned."""
+    return msgspec.structs.replace(view, **_cleaned(view))
+
+
+def _cleaned(struct: msgspec.Struct) -> dict[str, Any]:
+    return {name: _clean_value(getattr(struct, name)) for name in struct.__struct_fields__}
+
+
+def _clean_value(value: Any) -> Any:
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, tuple):
+        return tuple(_clean_value(part) for part in value)
+    return Ref(**_cleaned(value)) if isinstance(value, Ref) else value
+
+
 class Views:
     """Makes views of one state of a meeting. Raises ValueError before its first event."""
 
@@ -114,8 +137,8 @@ class Views:
         end = view.ended_ms
         clock = times.clock(view.started_ms)
         until = f"\u2013{times.clock(end)}" if end is not None else ""
-        return HeadView(
-            title=view.title or UNTITLED,
+        head = HeadView(
+            title=clean(view.title or "") or UNTITLED,
             state=view.state,
             state_text=_standing(state),
             when=f"{times.day(view.started_ms)}, {clock}{until} ({times.zone})",
@@ -131,21 +154,22 @@ class Views:
             troubles=tuple(troubles(state)),
             notices=tuple(notices(state)),
         )
+        return _seen(head)
 
     def lines(self) -> list[LineView]:
         """The whole transcript."""
-        return [self._line(entry) for entry in timeline(self._state)]
+        return [_seen(self._line(entry)) for entry in timeline(self._state)]
 
     def line(self, ref: str) -> LineView | None:
         """One line, or None when it is not shown (any more)."""
         state = self._state
         entry = state.utterances.get(ref) or state.messages.get(ref) or state.gaps.get(ref)
-        return self._line(entry) if entry is not None and _shown(entry) else None
+        return _seen(self._line(entry)) if entry is not None and _shown(entry) else None
 
     def items(self) -> list[ItemView]:
         """All note items, in the order of their sections and then of ``sort``."""
         kinds = [kind for kind, _ in SECTIONS]
-        views = [self._item(item) for item in self._state.notes.live()]
+        views = [_seen(self._item(item)) for item in self._state.notes.live()]
         return sorted(views, key=lambda v: (kinds.index(v.section), v.sort))  # type: ignore[arg-type]
 
     def item(self, item_id: str) -> ItemView | None:
@@ -153,7 +177,7 @@ class Views:
         item = self._state.notes.items.get(item_id)
         if item is None or item.merged_into is not None or item.status == "rejected":
             return None
-        return self._item(item)
+        return _seen(self._item(item))
 
     def _line(self, entry: Entry) -> LineView:
         ms = starts(entry)
@@ -180,7 +204,7 @@ class Views:
             time=self.times.clock(ms),
             iso=self.times.iso(ms),
             text=entry.text,
-            speaker=entry.speaker or UNKNOWN,
+            speaker=clean(entry.speaker or "") or UNKNOWN,
             voice=self._voice(entry),
             mark=", ".join(marks),
             lang=(entry.language or "") if isinstance(entry, Utterance) else "",
@@ -191,7 +215,7 @@ class Views:
         )
 
     def _voice(self, entry: Utterance | Message) -> str:
-        if not entry.speaker:
+        if not entry.speaker or not clean(entry.speaker):
             return "unknown"
         known = self._voices.get(entry.participant or "")
         return str(zlib.crc32(entry.speaker.encode()) % VOICES if known is None else known)

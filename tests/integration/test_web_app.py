@@ -219,10 +219,29 @@ async def test_hostile_text_stays_text(page: Page) -> None:
         assert "49" not in re.sub(r"&#\d+;", "", html).split("<body", 1)[1].replace("7*7", "")
 
 
+async def test_nobody_can_reorder_or_hide_text_on_the_page(page: Page) -> None:
+    marks = "\u202e\u2066\u200e\u200f\u061c\u200b\U000e0041"
+    name = f"An{marks}na"
+    log = await opened(page.store, title=f"Ti{marks}tle")
+    await log.append(
+        ev.ParticipantJoined(participant="1", name=name, at_ms=1), said(1, name, f"wo{marks}rd")
+    )
+    for path in (f"/m/{log.meeting}", "/", "/search?q=Anna"):
+        _, html = await page.get(path)
+        assert not set(html) & set(marks)
+    _, html = await page.get(f"/m/{log.meeting}")
+    assert "Anna" in html
+    assert "Title" in html
+    assert "word" in html
+
+
 async def test_search_finds_words_and_links_to_them(page: Page) -> None:
     log, _ = await holiday(page.store)
-    _, html = await page.get("/search?q=flamingo+OR+hair")
-    assert html.count("/m/") == 0 or f"/m/{log.meeting}#" in html
+    _, html = await page.get("/search?q=flamingo+OR+hair")  # no operators: all words must occur
+    assert "Nothing found for" in html
+    assert "/m/" not in html
+    _, html = await page.get("/search?q=bake+dryer")
+    assert re.findall(r'href="(/m/[^"]*)"', html) == [f"/m/{log.meeting}#u10"]
     _, html = await page.get("/search?q=dryer")
     assert f'href="/m/{log.meeting}#u10"' in html
     _, html = await page.get("/search?q=zzzz")
@@ -293,7 +312,7 @@ async def test_every_answer_carries_the_policy(page: Page, path: str) -> None:
         assert response.headers["Content-Security-Policy"].startswith("default-src 'none'")
         assert response.headers["X-Content-Type-Options"] == "nosniff"
         assert response.headers["Referrer-Policy"] == "no-referrer"
-        assert response.headers["Cache-Control"] in ("no-store", "no-cache")
+        assert response.headers["Cache-Control"] == "no-store"
 
 
 async def test_nothing_in_the_pages_needs_an_exception_from_the_policy(page: Page) -> None:
@@ -471,21 +490,16 @@ async def test_a_reader_that_takes_nothing_is_cut_off_and_harms_nobody(store: St
             await writer.wait_closed()
 
 
-async def test_a_commit_is_on_the_stream_quickly(page: Page) -> None:
-    """The promise is 100 ms (p99); shown by the bench. Here: it does not wait for any timer."""
+async def test_each_commit_is_on_the_stream_at_once(page: Page) -> None:
+    """The promise is 100 ms (p99); the bench measures it. Here: each commit is sent by itself."""
     log = await opened(page.store)
-    loop = asyncio.get_running_loop()
-    took = []
-    async with streaming(page, log.meeting, after=1) as stream:
+    async with asyncio.timeout(60), streaming(page, log.meeting, after=1) as stream:
         await stream.next()
         for n in range(1, 51):
-            began = loop.time()
             await log.append(said(n))
             sent = await stream.next()
-            took.append(loop.time() - began)
             assert sent is not None
             assert sent.id == n + 1
-    assert sorted(took)[len(took) // 2] < 0.1
 
 
 def test_settings_are_frozen_and_refuse_unknown_names() -> None:

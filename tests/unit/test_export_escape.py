@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import pytest
 import yaml
 from hypothesis import example, given, settings
@@ -96,6 +98,32 @@ def test_marks_of_obsidian_and_github_are_escaped() -> None:
 
 def test_text_that_reorders_or_breaks_lines_is_flattened() -> None:
     assert clean("a\u202eb\u2066c\u2069\nd\x00e\u2028f\tg") == "abc d e f g"
+
+
+@pytest.mark.parametrize(
+    "char", ["\u200e", "\u200f", "\u061c", "\u200b", "\u2060", "\u00ad", "\U000e0041", "\ufeff"]
+)
+def test_characters_nobody_sees_are_dropped(char: str) -> None:
+    assert clean(f"An{char}na{char}") == "Anna"
+    assert inline(char) == ""
+
+
+def test_joiners_stay_where_they_join() -> None:
+    family, persian = (
+        "\U0001f468\u200d\U0001f469",
+        "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
+    )
+    assert clean(family) == family
+    assert clean(persian) == persian
+    assert clean(" \u200d \u200c") == ""
+
+
+@given(st.text())
+def test_what_is_clean_is_seen_and_stays_as_it_is(text: str) -> None:
+    assert clean(clean(text)) == clean(text)
+    assert {c for c in clean(text) if unicodedata.category(c) in ("Cf", "Cc", "Cs")} <= set(
+        "\u200c\u200d"
+    )
 
 
 @settings(deadline=None)

@@ -165,7 +165,8 @@ async def test_words_chat_people_and_the_end_are_in_the_log_in_order(world: Worl
     stream.sink.put(said("hello", 1_000))
     stream.sink.put(out.ChatReceived("z", 8, "Bob", T0 + 2_500, "hi", "new"))
     stream.sink.put(out.SpeakerChanged(7, "Ada", T0 + 2_600))
-    await world.until(lambda b: isinstance(b, ev.MessageSaid))
+    stream.sink.put(out.PeopleLeft(("8",), T0 + 2_700))
+    await world.until(lambda b: isinstance(b, ev.ParticipantLeft))
     assert run.speaker == "Ada"
     stream.over()
     assert await task is True
@@ -280,9 +281,30 @@ async def test_segments_that_a_killed_process_left_are_transcribed_once(world: W
     assert list(world.spool.iterdir()) == []
 
 
-async def test_an_engine_that_fails_for_good_leaves_a_gap_and_says_so(world: World) -> None:
+async def test_audio_that_another_process_may_transcribe_is_kept_for_it(world: World) -> None:
     segment = _spool_segment(world.spool)
     world.engine = ScriptedEngine(otherwise=EngineError("no", kind="missing_extra"))
+    await world.log.append(ev.SegmentSpooled(segment=segment), ev.MeetingEnded(at_ms=T0 + 5_000))
+    run = world.meeting()
+    run.resume()
+    assert await run.run() is False
+    state = world.log.state()
+    assert [s.id for s in state.pending] == ["s1"]
+    assert state.stages["transcribe"].error == "missing_extra"
+    assert state.finished is None
+    assert (world.spool / segment.file).exists()
+
+    world.engine = ScriptedEngine(otherwise="some words")
+    run = world.meeting()
+    run.resume()
+    assert await run.run() is True
+    assert [u.text for u in world.log.state().transcript()] == []  # native is the primary here
+    assert [u.text for u in world.log.state().utterances.values()] == ["some words"]
+
+
+async def test_an_engine_that_fails_for_good_leaves_a_gap_and_says_so(world: World) -> None:
+    segment = _spool_segment(world.spool)
+    world.engine = ScriptedEngine(otherwise=EngineError("no", kind="decode"))
     await world.log.append(
         ev.SegmentSpooled(segment=segment),
         ev.MeetingEnded(at_ms=T0 + 5_000),
@@ -293,7 +315,7 @@ async def test_an_engine_that_fails_for_good_leaves_a_gap_and_says_so(world: Wor
     state = world.log.state()
     assert [(g.cause, g.media) for g in state.missing()] == [("stt_failed", "audio")]
     assert state.stages["transcribe"].state == "degraded"
-    assert state.stages["transcribe"].error == "missing_extra"
+    assert state.stages["transcribe"].error == "decode"
 
 
 async def test_a_fault_in_the_notes_ends_nothing_and_names_what_they_did_not_read(
@@ -349,3 +371,66 @@ async def test_a_process_killed_before_the_stream_was_opened_leaves_a_meeting_th
     run.resume()
     assert await run.run() is True
     assert kinds(world.log) == ["meeting_opened", "meeting_ended", "meeting_finished"]
+
+
+async def test_a_stream_announced_during_the_end_is_taken_up_by_the_next_run(world: World) -> None:
+    run, task, stream = await begin(world)
+    world.engine = ScriptedEngine()
+    stream.over()
+    await world.until(lambda b: isinstance(b, ev.StreamEnded))
+    run.give_way()
+    assert await task in (True, False)
+    second = world.meeting()
+    if world.log.state().finished is None:
+        second.resume()
+    second.announce(offer("S2", T0 + 60_000))
+    task = asyncio.create_task(second.run())
+    await world.until(lambda b: isinstance(b, ev.StreamOpened) and b.stream == "S2")
+    world.streams[-1].sink.put(out.StreamLive(True))
+    world.streams[-1].over()
+    assert await task is True
+
+
+async def test_a_stream_that_never_came_about_is_a_gap_with_its_reason(world: World) -> None:
+    run = world.meeting()
+    run.announce(offer())
+    task = asyncio.create_task(run.run())
+    await world.until(lambda b: isinstance(b, ev.StreamOpened))
+    await world.streams[0].running.wait()
+    world.streams[0].sink.put(out.StreamOver(None, "status 3 INVALID_SIGNATURE", False))
+    world.streams[0].ended.set()
+    assert await task
+    [gap] = world.log.state().missing()
+    assert (gap.cause, gap.media, gap.from_ms) == ("not_connected", "all", T0)
+    assert "INVALID_SIGNATURE" in gap.detail
+
+
+async def test_words_sent_after_a_return_do_not_hide_the_hole_before_it(world: World) -> None:
+    _, task, stream = await begin(world)
+    stream.sink.put(out.ConnectionLost("all", "media_lost", "closed"))
+    await world.until(lambda b: isinstance(b, ev.StreamChanged) and b.state == "interrupted")
+    stream.sink.put(out.FirstPacket(T0 + 30_000))  # time goes on
+    stream.sink.put(out.ConnectionBack("all"))
+    late = out.TranscriptReceived(
+        7, "Ada", T0 + 27_000, T0 + 28_500, T0 + 30_200, "hi", "en", "new"
+    )
+    stream.sink.put(late)
+    gap = await world.until(lambda b: isinstance(b, ev.GapFound))
+    assert isinstance(gap.body, ev.GapFound)
+    assert gap.body.gap.to_ms >= T0 + 30_000
+    stream.over()
+    assert await task
+
+
+async def test_halves_of_characters_and_absurd_times_break_nothing(world: World) -> None:
+    _, task, stream = await begin(world)
+    stream.sink.put(said("one", 1_000))
+    year = 365 * 86_400_000
+    stream.sink.put(out.ChatReceived("z", 8, "Bo\ud800b", T0 + 10 * year, "h\udc00i", "new"))
+    await world.until(lambda b: isinstance(b, ev.MessageSaid))
+    stream.over()
+    assert await task
+    state = world.log.state()
+    assert [(m.speaker, m.text) for m in state.chat()] == [("Bo?b", "h?i")]
+    assert state.ended is not None
+    assert state.ended.at_ms < T0 + year

@@ -214,7 +214,7 @@ def test_a_question_is_known_by_its_order_when_its_mark_is_lost(text: str, asks:
         "Can everybody hear me?",
         "Any other business?",
         "Nice weather, isn't it?",
-        "What about the chairs?",
+        "What about you?",
         "Only two?",
         "Isn't that too expensive?",
     ],
