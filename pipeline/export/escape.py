@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
+from collections.abc import Collection
 
 _ALWAYS = re.compile(r"[\\`*_{}\[\]<>|~^$#=%&]")
 _AT_START = re.compile(r"^(?:[-+:](?=$|[\s\-+:])|\d{1,9}(?=[.)]))")
@@ -58,13 +59,23 @@ def inline(text: str) -> str:
     return escaped.replace("://", ":\\//").replace("www.", "www&#46;")
 
 
-def prose(text: str) -> str:
-    """Like ``inline``, but a web address that was typed stays one: its text is its target."""
+def web_addresses(text: str) -> frozenset[str]:
+    """The web addresses that ``prose`` finds in a text."""
+    return frozenset(m.group().rstrip(_TRAILING) for m in _ADDRESS.finditer(clean(text)))
+
+
+def prose(text: str, known: Collection[str] | None = None) -> str:
+    """Like ``inline``, but a web address that was typed stays one: its text is its target.
+
+    With ``known``, only those addresses become links; others are shown as text.
+    """
     line = clean(text)
     parts: list[str] = []
     done = 0
     for match in _ADDRESS.finditer(line):
         address = match.group().rstrip(_TRAILING)
+        if known is not None and address not in known:
+            continue
         if "%%" in address or "==" in address or not _SAFE_ADDRESS.fullmatch(address):
             continue
         parts += [_piece(line[done : match.start()], first=done == 0), f"<{address}>"]

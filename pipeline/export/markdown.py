@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from pipeline.export.escape import clean, inline, prose, quoted
+from pipeline.export.escape import clean, inline, prose, quoted, web_addresses
 from pipeline.export.standing import (
     UNKNOWN,
     UNTITLED,
@@ -161,13 +161,14 @@ def _withdrawn(item: NoteItem) -> bool:
 
 
 def _item(item: NoteItem, state: MeetingState, times: Times) -> str:
-    text = prose(item.text)
+    known = _known_addresses(item, state)
+    text = prose(item.text, known)
     box = ""
     if _withdrawn(item):
         text = f"~~{text}~~" if text else ""
     elif item.kind == "action":
         box = "[x] " if item.status == "done" else "[ ] "
-    facts = [text, *_facts(item, times)]
+    facts = [text, *_facts(item, times, known)]
     links = ", ".join(_links(item, state, times))
     facts.append(links or "*no words cited*")
     if item.check.state == "unverified":
@@ -178,7 +179,19 @@ def _item(item: NoteItem, state: MeetingState, times: Times) -> str:
     return f"- {box}{_SEPARATOR.join(facts)}"
 
 
-def _facts(item: NoteItem, times: Times) -> list[str]:
+def _known_addresses(item: NoteItem, state: MeetingState) -> frozenset[str] | None:
+    """Web addresses an item may link to: those in the words it cites. People may link anywhere."""
+    if item.locked or item.author == "person":
+        return None
+    found: set[str] = set()
+    for ref in {e.ref for e in item.evidence}:
+        word = state.utterances.get(ref) or state.messages.get(ref)
+        if word is not None and not word.deleted:
+            found |= web_addresses(word.text)
+    return frozenset(found)
+
+
+def _facts(item: NoteItem, times: Times, known: frozenset[str] | None) -> list[str]:
     facts = []
     if item.span is not None:
         facts.append(f"{times.clock(item.span[0])}-{times.clock(item.span[1])}")
@@ -186,7 +199,7 @@ def _facts(item: NoteItem, times: Times) -> list[str]:
         owner = f"**{inline(who(item))}**" if item.owner else f"*{inline(who(item))}*"
         facts.append(owner + (f", due {due}" if (due := _due(item)) else ""))
     if item.kind == "question":
-        answer = f": {prose(item.answer)}" if item.answer else ""
+        answer = f": {prose(item.answer, known)}" if item.answer else ""
         facts.append(f"**answered**{answer}" if item.status == "answered" else "*open*")
     if item.status == "candidate":
         facts.append("*a candidate*")

@@ -67,11 +67,6 @@ class CallFailed(ModelError):
         self.server_words = server_words
         self.attempts: tuple[Attempt, ...] = ()
 
-    @property
-    def is_about_structure(self) -> bool:
-        """Whether the server refused the way in which JSON was asked for."""
-        return bool(_STRUCTURE.search(self.server_words))
-
 
 def from_status(
     status: int, body: Any, headers: Mapping[str, str], *, now_ms: int, sent: Iterable[str]

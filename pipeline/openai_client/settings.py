@@ -46,6 +46,8 @@ class LlmSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
                 raise ValueError("base_url must be like http://localhost:8080/v1")
             if parts.username is not None or parts.password is not None:
                 raise ValueError("base_url must not hold a password; use api_key")
+            if "?" in self.base_url or "#" in self.base_url:  # a key may be in it; it is shown
+                raise ValueError("base_url must not hold a query or fragment; use api_key")
         for name in ("max_output_tokens", "context_tokens", "parallel_calls", "max_answer_bytes"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1")

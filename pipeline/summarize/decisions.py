@@ -13,7 +13,7 @@ import msgspec
 
 from pipeline.summarize import choice_words as choice
 from pipeline.summarize.draft import Draft, Span, Talk, about, alike, line
-from pipeline.summarize.option_words import LEAVES
+from pipeline.summarize.option_words import LEAVES, TAIL
 from pipeline.summarize.options import Options, Taken
 from pipeline.summarize.said import Act, Said
 from pipeline.summarize.words import content, tokens
@@ -240,7 +240,9 @@ class Decisions:
             if at is not None and not said[at].asked:
                 last = next((s for s in said[at + 1 : at + 2] if self._is_statement(s)), said[at])
                 whole = (number, said[at].start, last.end)
-                text = line(self._talk.text(whole))
+                named = self._talk.text(words)
+                argued = len(content(named)) >= _TELLING and _ARGUING.search(said[at].text)
+                text = line(named if argued else TAIL.sub("", self._talk.text(whole)))
                 self._decided(turn, whole, text, self._talk.speaker(turn), also=span)
                 return
         self._decided(turn, span, line(self._talk.text(words)), self._talk.speaker(turn))
@@ -354,9 +356,14 @@ class Decisions:
                     break
 
 
+_ARGUING = re.compile(
+    r"\b(?:is|are|was|were|would|seems?|looks?)\b|['’](?:d|s|re)\b", re.IGNORECASE
+)
+"""Tells why, not what."""
 _DEAL = re.compile(r"\bdeal\b", re.IGNORECASE)
 """ "Deal." answers somebody; what it stands beside is another matter."""
 _CONFIRMING = re.compile(
-    r"^.*?\b(?:it['’]?s|it\s+is|that['’]?s|that\s+is)\s+(?:all\s+)?(?:now\s+)?(?:decided|settled|agreed|carried)[,.:;]?\s+(?:that\s+|then\s+|and\s+)?",
+    r"^.*?\b(?:it['’]?s|it\s+is|that['’]?s|that\s+is)\s+(?:all\s+)?(?:now\s+)?(?:decided|settled"
+    r"|agreed|carried)[,.:;]?\s+(?:that\s+|then\s+|and\s+)?",
     re.IGNORECASE,
 )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import msgspec
 
 from pipeline.summarize import option_words as wording
+from pipeline.summarize import question_words as asking
 from pipeline.summarize import task_words as task
 from pipeline.summarize.draft import Span, Talk, line
 from pipeline.summarize.option_acts import names_time
@@ -29,7 +30,7 @@ _WORK = {"promise", "request", "offer", "take", "need", "intent", "assign", "del
 
 class Option(msgspec.Struct, kw_only=True):
     """Something that could be done; ``votes`` are the short answers given to
-    it, ``agreed`` are those who plainly said yes."""
+    it, ``agreed`` are those who plainly said yes to what was ``asked``."""
 
     turn: int
     span: Span
@@ -57,6 +58,7 @@ class Options:
         self._talk = talk
         self._open: list[Option] = []
         self._asked: tuple[int, Said] | None = None
+        self._choice = -1  # the last turn that asked whether, not what or how
 
     def read(self, turn: int, place: int, said: Said) -> Taken | None:
         """What this sentence decides, if it does. To be called for each in order."""
@@ -97,12 +99,14 @@ class Options:
                 words=words,
                 speaker=speaker,
                 kind=act.kind,
-                asked=said.asked,
+                asked=said.asked and " or " not in said.text,
                 about=own,
             )
         )
 
     def _ask(self, turn: int, said: Said) -> None:
+        if not asking.WH.match(said.text):
+            self._choice = turn
         known = self._asked
         if not (known and known[0] == turn and is_vague(said.text) and known[1].content):
             self._asked = (turn, said)
@@ -133,26 +137,30 @@ class Options:
         if wording.STAYS.search(said.text) and (kept := self._stays(turn, said)):
             return kept
         for option in reversed(self._open):
-            if option.kind == "dated_ruling":
-                continue
-            far = turn - option.turn
-            mine = option.speaker == speaker
-            if option.kind == "ruling":
-                agreed = said.signs & {"assent", "firm_assent", "points_back", "bare_assent"}
-                if mine or not agreed or "object" in said.signs or far > _RULED_TURNS or place > 1:
-                    continue
+            if option.kind == "ruling" and self._is_assented(turn, place, option, said):
                 return self._decide(turn, option, span)
-            if not mine and self._is_taken_up(turn, option, said):
-                return self._decide(turn, option, span)
-            if far and (not mine or option.agreed) and self.restates(said, option.about):
-                return self._decide(turn, option, *option.agreed.values(), span)
-            if place == 0 and not mine and (yes := self._agreed(speaker, option, said, span)):
-                return self._decide(turn, option, *yes)
-            if far and (votes := self._voted(turn, speaker, option, said)):
-                return self._decide(turn, option, *votes)
-            if not mine and said.signs & {"points_back"}:
-                return None
+            if option.kind == "open" and (spans := self._taking(turn, place, option, said)):
+                return self._decide(turn, option, *spans)
         return self._ruled_on(turn, said)
+
+    def _is_assented(self, turn: int, place: int, option: Option, said: Said) -> bool:
+        agreed = said.signs & {"assent", "firm_assent", "points_back", "bare_assent"}
+        another = option.speaker != self._talk.speaker(turn)
+        near = turn - option.turn <= _RULED_TURNS and place <= 1
+        return bool(agreed) and another and near and "object" not in said.signs
+
+    def _taking(self, turn: int, place: int, option: Option, said: Said) -> list[Span]:
+        """The sentences that take an option up, this one the last; none if it does not."""
+        span = (turn, said.start, said.end)
+        speaker = self._talk.speaker(turn)
+        another, later = option.speaker != speaker, turn > option.turn
+        if another and self._is_taken_up(turn, option, said):
+            return [span]
+        if later and (another or option.agreed) and self.restates(said, option.about):
+            return [*option.agreed.values(), span]
+        if place == 0 and another and (yes := self._agreed(speaker, option, said, span)):
+            return yes
+        return self._voted(turn, speaker, option, said) if later else []
 
     def _is_taken_up(self, turn: int, option: Option, said: Said) -> bool:
         if task.conditional(said.text) and "bare_assent" not in said.signs:
@@ -160,19 +168,24 @@ class Options:
         if "points_back" in said.signs:
             return True
         near = option.turn >= self._talk.before(turn)
-        return near and "bare_assent" in said.signs
+        reports = any(wording.REPORTS.search(s.text) for s in self._talk.said[turn])
+        return near and "bare_assent" in said.signs and not reports
 
     @staticmethod
     def _agreed(speaker: str, option: Option, said: Said, span: Span) -> list[Span]:
         """Two people who say yes to a question decide it; one alone does not."""
-        if option.asked and "assent" in said.signs and not said.signs & {"object", "left"}:
+        own = frozenset(said.content)
+        echo = own & _AGREEING and own - _AGREEING and own - _AGREEING <= option.about
+        yes = "assent" in said.signs or (echo and said.words <= _VOTE_WORDS)
+        if option.asked and yes and not said.signs & {"object", "left"}:
             option.agreed = {**option.agreed, speaker: span}
         return list(option.agreed.values()) if len(option.agreed) > 1 else []
 
     def _voted(self, turn: int, speaker: str, option: Option, said: Said) -> list[Span]:
         """The same short answer, given by a second person."""
         own = frozenset(said.content) - _AGREEING
-        if not own or said.words > _VOTE_WORDS or said.acts or not _is_plain(said):
+        short = said.words <= _VOTE_WORDS and not wording.REASON.match(said.text)
+        if not own or not short or said.acts or not _is_plain(said):
             return []
         votes = dict(option.votes)
         known = votes.setdefault(own, [])
@@ -202,7 +215,7 @@ class Options:
             return None
         number, asked = self._asked
         found = wording.STAYS.search(said.text)
-        if found is None or not _is_plain(said):
+        if found is None or not _is_plain(said) or self._choice != number:
             return None
         subject = set(content(said.text[: found.start])) - _AGREEING
         if subject and not subject & set(asked.content):
@@ -249,7 +262,7 @@ class Options:
         fullest = self._fullest(turn, option, spans[-1])
         text = line(self._talk.text(option.words))
         if fullest:
-            own = line(wording.TAIL.sub("", self._talk.text(fullest)))
+            own = line(wording.LETS.sub("", wording.TAIL.sub("", self._talk.text(fullest))))
             text = own if len(content(own)) >= _TELLING else f"{own} ({text.rstrip('?')})"
         kept = [option.span, *spans, *([fullest] if fullest else [])]
         return Taken(text=text, anchor=option.words, spans=tuple(dict.fromkeys(kept)))
@@ -261,8 +274,14 @@ class Options:
         for number, said in enumerate(self._talk.said[turn]):
             own = frozenset(said.content) - _AGREEING
             after = number and self._talk.said[turn][number - 1].start == said_at[1]
+            if own <= option.about and set(said.content) & _AGREEING:
+                continue  # "June's good" adds nothing
             fragment = after and not wording.ARGUES.match(said.text)
-            if not _is_plain(said) or not own or not (own & known or fragment):
+            if (
+                not _is_plain(said)
+                or not own
+                or not (own & known or (fragment and len(own) >= _TELLING))
+            ):
                 continue
             pointing = said.signs & {"points_back", "bare_assent"}
             if pointing or wording.ARGUES.match(said.text) or (best and len(own) <= best[0]):

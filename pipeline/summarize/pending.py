@@ -158,6 +158,8 @@ class Workbook:
             )
             if start >= end:
                 start = said.start
+            if act.kind == "promise" and _OTHERS_WORK.match(self._talk.text((turn, act.end, end))):
+                end = act.end
         return (
             self._talk.due((turn, start, end))
             or self._day_after(turn, said, draft)
@@ -264,6 +266,11 @@ class Workbook:
         self._pending = [p for p in self._pending if p.span[:2] != words[:2]]
 
 
+_OTHERS_WORK = re.compile(
+    r"^\W*(?:(?:and|but|so|then)\s+)?(?:you|he|she|they)\b[^,.;]{0,20}?\s(?:can|could|should|must)\b",
+    re.IGNORECASE,
+)
+""" "I'll pay it, you can send me your share by Friday": another's work and its date."""
 _SAME_THING = re.compile(
     r"^(?:(?:and|so|then|but)\s+)?(?:i|it|they|you|he|she|we)(?:['’](?:m|ll|s|re)|\s+(?:will|shall|am|is|are))\b",
     re.IGNORECASE,

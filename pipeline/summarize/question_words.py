@@ -66,7 +66,8 @@ KINDNESS = Wording(
     r"\bwhere (?:was|were) (?:I|we)\b",
     r"\bhow (?:do you|would you) (?:spell|say|pronounce)\b",
     r"\bcan I (?:just |quickly )?(?:ask|say|add|interrupt|stop)\b",
-    r"\b(?:why|how|who|when) (?:did|do|does|would|will) (?:we|you|they|I|he|she|anybody|anyone) ever\b",
+    r"\b(?:why|how|who|when) (?:did|do|does|would|will) (?:we|you|they|I|he|she|anybody"
+    r"|anyone) ever\b",
     r"\beven (?:notice|care|know|matter|exist|bother|remember)s?\b",
     r"\bwould (?:anybody|anyone|somebody|someone|you|they) (?:all )?(?:object|mind)\b",
     r"\b(?:could|can|should) (?:it|that|this|they) go to\b",
@@ -89,7 +90,8 @@ KINDNESS = Wording(
 ABOUT = Wording(r"\b(?:what if|what about|how about|why don't)\b")
 """Of these, what may lay something open."""
 LATE = re.compile(
-    r"(?:\b(?:is|are|was|were)|['’](?:s|re))\s+(?:how\s+(?:much|many|long|far|old|big)|when|where|who|what)"
+    r"(?:\b(?:is|are|was|were)|['’](?:s|re))\s+(?:how\s+(?:much|many|long|far|old|big)|when|where"
+    r"|who|what)"
     r"(?:\s+(?:again|now|exactly|then))?\s*\?$",
     re.IGNORECASE,
 )
@@ -97,39 +99,48 @@ LATE = re.compile(
 TOPIC = re.compile(
     r"^(?:(?:okay|ok|so|right|good|now|well|but)\b,?\s+)*(?:what\s+about|how\s+about|and)\s+"
     rf"(?!{_AUX}\b)"
-    r"(?!(?:you|me|us|him|her|them|it|that|this|if|we|i|what|when|where|which|whose|who|how|why|so|then|now|yes|no)\b)"
+    r"(?!(?:you|me|us|him|her|them|it|that|this|if|we|i|what|when|where|which|whose|who|how|why"
+    r"|so|then|now|yes|no)\b)"
     r"(?:[^\s,?]+\s+){0,4}[^\s,?]+\?$",
     re.IGNORECASE,
 )
 """ "What about the rent?", "And the rent?": a question if nobody can tell, or a figure follows."""
 KNOWS = re.compile(
-    r"^(?:(?:so|and|but|okay|well)\b,?\s+)*(?:does|do|did)\s+(?:anyone|anybody|somebody|someone|you|we)"
-    r"\s+(?:happen\s+to\s+)?(?:know|remember)\s+(?=(?:what|when|where|who|why|how|which|whether|if)\b)",
+    r"^(?:(?:so|and|but|okay|well)\b,?\s+)*(?:does|do|did)\s+(?:anyone|anybody|somebody|someone"
+    r"|you|we)"
+    r"\s+(?:happen\s+to\s+)?(?:know|remember)\s+(?=(?:what|when|where|who|why|how|which|whether"
+    r"|if)\b)",
     re.IGNORECASE,
 )
 UNTOLD = re.compile(
-    r"\b(?:could(?:n['’]?t|\s+not)|can['’]?t|cannot)\s+(?:(?:yet|honestly|really)\s+)?(?:say|tell(?:\s+(?:me|us|you))?)"
+    r"\b(?:could(?:n['’]?t|\s+not)|can['’]?t|cannot)\s+(?:(?:yet|honestly|really)\s+)?(?:say"
+    r"|tell(?:\s+(?:me|us|you))?)"
     r"(?:\s+is)?\s+(?P<what>whether\b.*)",
     re.IGNORECASE,
 )
 """ "I couldn't say whether it fits.": an open question told."""
 IF_WERE = re.compile(
-    rf"{LEAD}(?:were\s+{_SUBJECT}\s+to\b|had\s+(?:we|i|you|they|it|he|she)\b|should\s+(?:you|it|they|he|she)\b)",
+    rf"{LEAD}(?:were\s+{_SUBJECT}\s+to\b|had\s+(?:we|i|you|they|it|he|she)\b|should\s+(?:you|it"
+    rf"|they|he|she)\b)",
     re.IGNORECASE,
 )
 """ "Were we to sign": a condition, unless it has a question mark."""
 NEXT_POINT = re.compile(
-    r"^(?:(?:okay|so|right|now)\b,?\s+)*(?:(?:last|next|final|another|one\s+more|first|second|third)\s+(?:point|thing"
+    r"^(?:(?:okay|so|right|now)\b,?\s+)*(?:(?:last|next|final|another|one\s+more|first|second"
+    r"|third)\s+(?:point|thing"
     r"|item|question|topic|one)\b|next\b[.,:]|finally\b|moving\s+on)",
     re.IGNORECASE,
 )
 FIGURE = re.compile(
-    r"\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w+teen|twenty|thirty|forty"
-    r"|fifty|sixty|seventy|eighty|ninety|hundred|thousand|million|dozen|percent|dollars|euros|pounds)\b",
+    r"\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w+teen|twenty|thirty"
+    r"|forty"
+    r"|fifty|sixty|seventy|eighty|ninety|hundred|thousand|million|dozen|percent|dollars|euros"
+    r"|pounds)\b",
     re.IGNORECASE,
 )
 FIGURE_FIRST = re.compile(
-    rf"^(?:(?:well|so|um|it['’]s|it\s+is|that['’]s|they['’]re|about|around|roughly|some|nearly|almost|over|under|still|now|at)\b,?\s+)*"
+    rf"^(?:(?:well|so|um|it['’]s|it\s+is|that['’]s|they['’]re|about|around|roughly|some|nearly"
+    rf"|almost|over|under|still|now|at)\b,?\s+)*"
     rf"(?:{FIGURE.pattern})",
     re.IGNORECASE,
 )
@@ -137,19 +148,22 @@ JUST_SAID = re.compile(r"\b(?:is|was|are|does)\s+that\b", re.IGNORECASE)
 """ "How many is that?" asks back; it is no question of its own."""
 POINTER = re.compile(r"\b(?:it|that|this|they|them|those|he|she)\b", re.IGNORECASE)
 FOR_IT = re.compile(
-    r"\b(?:can|could|will|would|do|might)\s+(?:you|we)\b.*\b(?:give|send|have|get|expect|see|show)\b",
+    r"\b(?:can|could|will|would|do|might)\s+(?:you|we)\b.*\b(?:give|send|have|get|expect|see"
+    r"|show)\b",
     re.IGNORECASE,
 )
 """Asks when somebody will deliver."""
 PLACE = re.compile(
-    r"^(?:it|they|that|those)(?:['’](?:s|re)|\s+(?:is|are))\s+(?:still\s+|all\s+)?(?:with|in|at|on|under|behind|over|down"
+    r"^(?:it|they|that|those)(?:['’](?:s|re)|\s+(?:is|are))\s+(?:still\s+|all\s+)?(?:with|in|at"
+    r"|on|under|behind|over|down"
     r"|up|next)\b",
     re.IGNORECASE,
 )
 WHO = re.compile(rf"{LEAD}who\b", re.IGNORECASE)
 A_THING = re.compile(r"^(?:an?|the|one|two|three|some|our|my|your)\s+\w", re.IGNORECASE)
 A_PERSON = re.compile(
-    r"\b(?:i|me|we|us|he|she|they|him|her|them|you|nobody|everybody|everyone|somebody)\b|(?<=\s)(?-i:[A-Z])[a-z]+|^(?-i:[A-Z])[a-z]+(?:[.,]|$|\s+(?:does|did|is|was|has|will))",
+    r"\b(?:i|me|we|us|he|she|they|him|her|them|you|nobody|everybody|everyone|somebody)\b"
+    r"|(?<=\s)(?-i:[A-Z])[a-z]+|^(?-i:[A-Z])[a-z]+(?:[.,]|$|\s+(?:does|did|is|was|has|will))",
     re.IGNORECASE,
 )
 SUGGESTION = re.compile(
@@ -180,7 +194,8 @@ UNKNOWN = Wording(
     r"|clue|answer|number|date|figure)\b",
     LEAD + r"don't (?:really |actually )?know\b",
     r"\b(?:it's|that's|it is|that is) (?:only |just |really )?a guess\b",
-    r"\b(?:nobody|no one) (?:has |had )?(?:ever |really |even |yet )*(?:looked|checked|asked|counted"
+    r"\b(?:nobody|no one) (?:has |had )?(?:ever |really |even |yet )*(?:looked|checked|asked"
+    r"|counted"
     r"|measured|tried|written)\b",
     r"\b(?:I|we) (?:can't|cannot|couldn't|can not|wouldn't|should not like to|wouldn't like to"
     r"|would not like to|don't want to|am not able to) (?:honestly |really |yet |even )*(?:say"
@@ -197,7 +212,8 @@ UNKNOWN = Wording(
     r"\bleave (?:that|this|it|the|that question|this question)(?: question)? (?:open|to the"
     r"|for (?:now|the|next))\b",
     r"\bnot (?:yet|known|that I know)\b",
-    r"\bI(?:'d| would) (?:first )?have to (?:first )?(?:look|check|ask|see|get|find|count|measure)\b",
+    r"\bI(?:'d| would) (?:first )?have to (?:first )?(?:look|check|ask|see|get|find|count"
+    r"|measure)\b",
     r"\bhaven't (?:heard|got an answer|decided|checked|looked|asked)\b",
     r"\b(?:hasn't|haven't) answered\b",
     r"\bwish I knew\b",
@@ -207,7 +223,8 @@ UNKNOWN = Wording(
 PARKED = Wording(
     r"\b(?:let's|we|I'd|we'll|let us) (?:can |should |will )?(?:park|table|postpone|come back to"
     r"|leave) (?:that|this|it)\b",
-    r"\b(?:stays?|remains?|is still|are still|leave (?:that|it|this|that question|this question)) open\b",
+    r"\b(?:stays?|remains?|is still|are still|leave (?:that|it|this|that question"
+    r"|this question)) open\b",
     r"\btake (?:that|this|it) offline\b",
     r"\bleave (?:that|this|the) question\b",
 )
@@ -231,7 +248,8 @@ YES = re.compile(
     r"^(?:(?:oh|ah|well|um+|uh+|er+|hm+|so|honestly|actually|i\s+think|i\s+believe|in\s+fact"
     r"|apparently)[,.\s]+)*"
     r"(?:yes|yeah|yep|yup|no|nope|nah|correct|sure|of\s+course|absolutely|definitely|certainly"
-    r"|not\s+(?:really|any|at\s+all|yet|entirely)|partly|mostly|in\s+part|to\s+some\s+extent|more\s+or\s+less"
+    r"|not\s+(?:really|any|at\s+all|yet|entirely)|partly|mostly|in\s+part|to\s+some\s+extent"
+    r"|more\s+or\s+less"
     r"|exactly|indeed|(?:we|i|it|they|he|she|you|that|there)\s+(?:do|does|did|is|are|was|were|can"
     r"|could|will|would|have|has|should)(?:n['’]?t|\s+not)?\b"
     r"|i\s+think\s+so|i\s+don['’]?t\s+think\s+so|that['’]s\s+(?:right|correct|true)|it['’]s"

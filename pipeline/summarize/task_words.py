@@ -106,7 +106,8 @@ NOT_AN_OFFER = re.compile(
     r"|be\b|have\b|know|get\s+(?:(?:that|it)\W*$|a\s+word)|put\s+it|start|begin|finish|first\s+say"
     r"|ask\s+(?:you\b|a\b|(?:this|that)\b(?!\s+(?:too|as\s+well|for|on|when|tomorrow|today)))"
     r"|support|accept|approve|tolerate|confirm|assure|recommend|explain|just|go\b"
-    r"|give\s+you\s+(?:where|what|how|an?\s+(?:overview|idea|example|update|picture|quick|short|brief)"
+    r"|give\s+you\s+(?:where|what|how|an?\s+(?:overview|idea|example|update|picture|quick|short"
+    r"|brief)"
     r"|the\s+(?:picture|background|context|short|numbers\s+first)|some\s+(?:background|context))"
     r"|never|not|make\s+out|agree|understand|relate|promise|wait|hardly|still|barely|read\s+(?:it"
     r"|that|this)|speak|stop|use\b"
@@ -150,7 +151,8 @@ ACCEPT = Wording(
 THANKS = Wording(
     r"^(?:oh |ah |well |okay |ok |yes |yeah |right )*"
     r"(?:cheers|thanks|thank you|please do|great|perfect|brilliant|lovely|wonderful|excellent"
-    r"|yes please|please(?=[.,!]|$)|deal(?=[.,!]|$)|go ahead|super|awesome|fantastic|appreciate it|much appreciated"
+    r"|yes please|please(?=[.,!]|$)|deal(?=[.,!]|$)|go ahead|super|awesome|fantastic"
+    r"|appreciate it|much appreciated"
     r"|much obliged|you're a star|good idea|nice)\b",
     r"\bthat(?:'d| would) (?:really )?(?:help|be (?:really |very )?(?:great|good|nice|lovely"
     r"|helpful|useful))\b",
@@ -171,7 +173,8 @@ REFUSE = Wording(
 
 OWED = Wording(
     r"\b(?:we|I) owe (?:you|them|everybody|everyone) <some>(?=[.,;!?]|$)",
-    r"\bI(?:'d| would)?(?: also| still| really)* (?:need|want|like|expect) (?!to\b|you\b|it\b|that\b)"
+    r"\bI(?:'d| would)?(?: also| still| really)* (?:need|want|like|expect) (?!to\b|you\b|it\b"
+    r"|that\b)"
     r"<some>(?=[.,;!?]|$)",
     r"\b(?:send|give|show|get|forward) (?:me|us) (?!it\b|that\b)<some>(?=[.,;!?]|$)",
     r"\bplease <verb> (?!it\b|that\b)<some>(?=[.,;!?]|$)",
@@ -244,7 +247,8 @@ NEED_DONE = Wording(
 )
 """Work told without a doer ("the forms must be signed"); the whole clause is the work."""
 NEED_MEANT = Wording(
-    r"\b(?:was|were) (?:to|supposed to|meant to) (?=[a-z]+ (?:the|it|that|them|a|an)\b)<some>(?=[.,;!?]|$)",
+    r"\b(?:was|were) (?:to|supposed to|meant to) (?=[a-z]+ (?:the|it|that|them|a"
+    r"|an)\b)<some>(?=[.,;!?]|$)",
 )
 """What somebody should have done."""
 

@@ -15,12 +15,13 @@ import msgspec
 
 from pipeline.model.notes import Check, Evidence, NoteItem
 from pipeline.model.speech import SHOWN, Utterance
+from pipeline.summarize.addresses import unsaid_addresses
 from pipeline.summarize.calendar_words import mentions
 from pipeline.summarize.due import resolve_due
 from pipeline.summarize.numbers import unsaid, values_said
 from pipeline.summarize.people import call_names, resolve_owner, same_person
 from pipeline.summarize.quotes import locate
-from pipeline.summarize.words import fold, sentences
+from pipeline.summarize.words import content, fold, sentences, stem
 from pipeline.summarize.writer import Spoken, span_of
 
 _SHOWN_QUOTE = 60
@@ -31,13 +32,22 @@ _NAMES_AND_WORDS = (
     " may miles nick pat penny pierce ray rich rob rose sky sue summer will"
 )
 _ALSO_WORDS = frozenset(_NAMES_AND_WORDS.split())
-"""First names that are English words, too: as the first word of a line they prove nothing."""
+"""First names that are English words, too: as the first word of a line they prove nothing, unless
+somebody does something there ("Mark will")."""
+_DOES = re.compile(
+    r"\W+(?:will|agree[sd]?|to|has|had|is|was|shall|should|must|can|could|would|promise[sd]?"
+    r"|said|says|wants?|wanted|needs?|needed|takes?|took|offers?|offered|accept(?:s|ed)?"
+    r"|volunteer(?:s|ed)?|owns?|ask(?:s|ed)?|confirm(?:s|ed)?|thinks?|thought|suggest(?:s|ed)?"
+    r"|and\s+[A-Z]\w+)\b"
+)
+_TELLING = 3
+"""Words with a meaning of their own, from which on a line must share one with what it cites."""
 
 
 class Finding(msgspec.Struct, frozen=True):
     """Something that does not follow from the cited words. ``kind`` is a stable word for metrics:
     no_evidence, unknown_ref, hidden_ref, deleted_ref, revised_ref, speaker, quote, owner,
-    owner_ambiguous, owner_as_heard, due, date, number, name."""
+    owner_ambiguous, owner_as_heard, due, date, number, name, address, unrelated."""
 
     kind: str
     reason: str
@@ -81,6 +91,8 @@ def findings(
     found += _dates(item, cited, zone, due_holds=not due)
     found += _names(item, cited, people)
     found += _numbers(item, cited, people, zone)
+    found += _addresses(item, cited)
+    found += _unrelated(item, cited, people)
     return found
 
 
@@ -232,7 +244,11 @@ def _names(item: NoteItem, cited: Sequence[_Cited], people: Sequence[str]) -> li
     involved = {c.line.speaker for c in cited if c.line.speaker} | set(item.owner_candidates)
     if item.owner:
         involved.add(item.owner)
-    allowed = call_names(involved) | {fold(w) for c in cited for w in _WORD.findall(c.line.text)}
+    words = {w for c in cited for w in _WORD.findall(c.line.text)}
+    # "will" in the cited words does not name Will.
+    allowed = call_names(involved) | {
+        fold(w) for w in words if w[0].isupper() or fold(w) not in _ALSO_WORDS
+    }
     called = call_names(people)
     found: list[Finding] = []
     for text in (item.text, item.answer or ""):
@@ -240,7 +256,8 @@ def _names(item: NoteItem, cited: Sequence[_Cited], people: Sequence[str]) -> li
             word = fold(match.group())
             if word not in called or word in allowed or not match.group()[0].isupper():
                 continue
-            if word in _ALSO_WORDS and not text[: match.start()].strip():
+            starts = not text[: match.start()].strip()
+            if word in _ALSO_WORDS and starts and not _DOES.match(text, match.end()):
                 continue
             reason = f"{match.group()} neither says the cited words nor is named in them"
             found.append(Finding("name", reason))
@@ -336,3 +353,30 @@ def _numbers(
         Finding("number", f"the number {number} is not in the cited words")
         for number in unsaid(text, said)
     ]
+
+
+# -- the line as a whole ------------------------------------------------------------------
+
+
+def _addresses(item: NoteItem, cited: Sequence[_Cited]) -> list[Finding]:
+    """Nobody may be sent to a place that nobody named."""
+    text = " \n".join(filter(None, (item.text, item.answer)))
+    return [
+        Finding("address", f"the address {_cut(address)} is not in the cited words")
+        for address in unsaid_addresses(text, _texts(cited))
+    ]
+
+
+def _unrelated(item: NoteItem, cited: Sequence[_Cited], people: Sequence[str]) -> list[Finding]:
+    """A line that has nothing in common with what it cites; names and numbers are judged above."""
+    if not cited:
+        return []
+    texts = _texts(cited)
+    involved = [*people, *(c.line.speaker for c in cited if c.line.speaker)]
+    names = {stem(name) for name in call_names(involved)}
+    told = {word for word in content(fold(item.text)) if not word[0].isdigit()} - names
+    if len(told) < _TELLING or told & {word for text in texts for word in content(fold(text))}:
+        return []
+    if values_said([item.text]) & values_said(texts):
+        return []
+    return [Finding("unrelated", "shares no word with what it cites")]

@@ -11,7 +11,6 @@ from pipeline.model.events import Product
 
 FORMAT: Final = "rtms-notes-tape"
 VERSION: Final = 1
-SUFFIX: Final = ".rtms.zst"
 
 
 class TapeParticipant(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,14 +6,12 @@ it is when it was sent; for packed audio when its first sample was spoken.
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Literal
 
 import msgspec
 
-SOCKETS: Final = ("signaling", "audio", "video", "deskshare", "transcript", "chat", "all")
-"""What ``socket`` may say: signaling, or a key of ``server_urls``."""
-
 SocketName = Literal["signaling", "audio", "video", "deskshare", "transcript", "chat", "all"]
+"""What ``socket`` may say: signaling, or a key of ``server_urls``."""
 
 
 class TapeMessage(msgspec.Struct, frozen=True, kw_only=True, rename={"sender": "from"}):

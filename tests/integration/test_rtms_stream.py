@@ -9,6 +9,7 @@ import asyncio
 import base64
 import json
 import random
+import socket as sockets
 import ssl
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -48,6 +49,8 @@ T0 = 1_790_000_000_000
 CREDENTIALS = Credentials("cid", Secret("csec"))
 PEM = Path(__file__).with_name("test_rtms_localhost.pem")
 WANTED = MediaType.AUDIO | MediaType.TRANSCRIPT | MediaType.CHAT
+PATIENCE_S = 30
+"""How long a test waits for what must come."""
 KEYS = {"audio": 1, "transcript": 8, "chat": 16}
 
 
@@ -71,9 +74,10 @@ class FakeZoom:
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait until something the server sees makes ``condition`` true."""
-        while not condition():
-            self._changed.clear()
-            await self._changed.wait()
+        async with asyncio.timeout(PATIENCE_S):
+            while not condition():
+                self._changed.clear()
+                await self._changed.wait()
 
     async def ready(self, acks: int = 1) -> None:
         """Wait for the client's ready ack and the subscription after the first."""
@@ -215,7 +219,8 @@ class Client:
         self.task = asyncio.create_task(self.stream.run())
 
     async def ended(self) -> StreamOver:
-        await self.task
+        async with asyncio.timeout(PATIENCE_S):
+            await self.task
         return self.heard.over
 
 
@@ -464,6 +469,34 @@ async def test_the_connection_goes_to_the_address_that_was_checked(zoom: FakeZoo
     await zoom.ready()
     assert addresses == ["127.0.0.1", "127.0.0.1"]
     await end(zoom, client)
+
+
+async def test_a_name_is_not_looked_up_again_when_connecting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A name that meanwhile resolves to something else (DNS rebinding) leads nowhere new."""
+    asked: list[str | None] = []
+    looked_up: list[object] = []
+    real = sockets.getaddrinfo
+
+    def spy(host: Any, *args: Any, **kwargs: Any) -> Any:
+        looked_up.append(host)
+        return real(host, *args, **kwargs)
+
+    async def handle(connection: ServerConnection) -> None:
+        assert connection.request is not None
+        asked.append(connection.request.headers.get("Host"))
+        await connection.wait_closed()
+
+    async with asyncio.timeout(PATIENCE_S), serve(handle, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        monkeypatch.setattr(sockets, "getaddrinfo", spy)
+        made = await transport.connect(
+            f"ws://a.zoom.us:{port}/signaling", address="127.0.0.1", settings=RtmsSettings()
+        )
+        await made.close()
+    assert asked == [f"a.zoom.us:{port}"]
+    assert "a.zoom.us" not in [h.decode() if isinstance(h, bytes) else h for h in looked_up]
 
 
 async def test_redirects_are_not_followed(zoom: FakeZoom) -> None:

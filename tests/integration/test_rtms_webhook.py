@@ -16,6 +16,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from pipeline.base import metrics
 from pipeline.base.clock import ManualClock
 from pipeline.base.secret import Secret
+from pipeline.rtms import webhook
 from pipeline.rtms.products import Announcement
 from pipeline.rtms.signature import webhook_signature
 from pipeline.rtms.webhook import Interrupted, Notice, Started, Stopped, webhook_app
@@ -321,3 +322,38 @@ async def test_nothing_secret_is_logged(zoom: Zoom) -> None:
     assert logs
     assert "canary" not in repr(logs)
     assert "tok" not in repr(logs)
+
+
+async def test_a_body_that_does_not_come_is_answered(
+    zoom: Zoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhook, "BODY_TIMEOUT_S", 0.02)
+    server = zoom.client.server
+    async with asyncio.timeout(20):
+        reader, writer = await asyncio.open_connection(server.host, server.port)
+        writer.write(b"POST /webhook HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 408 ")
+        assert b"did not arrive" in await reader.readline()
+        writer.close()
+        await writer.wait_closed()
+    assert zoom.notices == []
+
+
+async def test_refusals_are_logged_once_a_second_and_counted_each(zoom: Zoom) -> None:
+    before = metrics.WEBHOOKS.labels("bad_signature")._value.get()
+    with structlog.testing.capture_logs() as logs:
+        for _ in range(5):
+            status, _ = await zoom.post(started(), signature="v0=00")
+            assert status == 401
+    assert [(line["event"], line["count"]) for line in logs] == [("webhook.refused", 1)]
+    assert metrics.WEBHOOKS.labels("bad_signature")._value.get() == before + 5
+
+
+@pytest.mark.parametrize("reason", [-1, 2**31, True, 6.0, [6]])
+async def test_a_stop_reason_that_is_none_still_stops(zoom: Zoom, reason: object) -> None:
+    body = started()
+    body["event"] = "meeting.rtms_stopped"
+    body["payload"]["stop_reason"] = reason
+    assert (await zoom.post(body))[0] == 200
+    assert zoom.notices == [Stopped("meeting", "Zk9/+A==", "S1", None)]

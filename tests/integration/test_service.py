@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
+import yarl
 
+from pipeline.base import metrics
 from pipeline.base.clock import SystemClock
 from pipeline.base.errors import InUse
 from pipeline.base.secret import Secret
@@ -129,6 +131,31 @@ async def test_bad_webhooks_are_counted_and_change_nothing(tmp_path: Path) -> No
         events = await until(service, meeting, "stream_ended")
         assert "evil.example" in events[-1].body.detail  # type: ignore[union-attr]
         assert "rtms.allowed_domains" in events[-1].body.detail  # type: ignore[union-attr]
+
+
+async def test_silent_strangers_do_not_keep_zoom_out(tmp_path: Path) -> None:
+    before = metrics.WEBHOOKS.labels("bad_http")._value.get()
+    async with (
+        asyncio.timeout(60),
+        Service.open(settings(tmp_path / "home")) as service,
+        aiohttp.ClientSession() as session,
+    ):
+        where = yarl.URL(service.webhook_url)
+        silent = [await asyncio.open_connection(where.host, where.port) for _ in range(220)]
+        async with session.post(service.webhook_url, data=b"{}") as answer:
+            assert answer.status == 401
+        closed = 0
+        for reader, _ in silent[:21]:  # the oldest had to go
+            with suppress(ConnectionResetError):
+                assert await reader.read() == b""
+            closed += 1
+        assert closed == 21
+        reader, writer = silent[-1]
+        writer.write(b"not http\r\n\r\n")
+        assert b" 400 " in await reader.readline()
+        for _, writer in silent:
+            writer.close()
+    assert metrics.WEBHOOKS.labels("bad_http")._value.get() == before + 1
 
 
 async def test_the_webhook_listener_serves_nothing_else(tmp_path: Path) -> None:

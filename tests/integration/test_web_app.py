@@ -312,7 +312,14 @@ async def test_every_answer_carries_the_policy(page: Page, path: str) -> None:
         assert response.headers["Content-Security-Policy"].startswith("default-src 'none'")
         assert response.headers["X-Content-Type-Options"] == "nosniff"
         assert response.headers["Referrer-Policy"] == "no-referrer"
-        assert response.headers["Cache-Control"] == "no-store"
+        assert response.headers["Cache-Control"] in ("no-store", "no-cache")
+
+
+async def test_a_stream_is_kept_by_nobody(page: Page) -> None:
+    log = await opened(page.store)
+    async with page.client.get(f"{page.base}/m/{log.meeting}/events") as response:
+        assert response.content_type == "text/event-stream"
+        assert response.headers.getall("Cache-Control") == ["no-store"]
 
 
 async def test_nothing_in_the_pages_needs_an_exception_from_the_policy(page: Page) -> None:

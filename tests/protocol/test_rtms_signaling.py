@@ -227,6 +227,17 @@ def test_only_the_first_faults_of_a_kind_are_told() -> None:
     assert faults(peer.sends({"msg_type": 99})) == ["unknown_type"]
 
 
+@pytest.mark.parametrize(
+    "value", [-1, 2**31, 10**30, True, 6.0, None, [6], {"reason": 6}, "-1", "9999999999"]
+)
+def test_a_stop_reason_that_is_none_is_none(value: object) -> None:
+    assert stop_reason(value) is None
+
+
+def test_the_largest_stop_reason_is_one() -> None:
+    assert stop_reason(2**31 - 1) == 2**31 - 1
+
+
 def test_stop_reasons_by_name_and_number() -> None:
     assert [stop_reason(v) for v in (6, "6", "meeting_ended", "STOP_BC_HOST_TRIGGERED", "?")] == [
         6,

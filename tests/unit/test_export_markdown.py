@@ -329,3 +329,21 @@ def test_hostile_text_changes_nothing_but_text(
     assert re.findall(r"<[a-zA-Z/][^>]*>", re.sub(r"\\.", "", body)) == ['<a id="^u1">', "</a>"]
     assert set(front(text)) >= {"title", "participants", "x_id"}
     assert not isinstance(front(text)["title"], (dict, list, date))
+
+
+def test_only_addresses_of_the_cited_words_become_links() -> None:
+    there, made_up = "https://a.example/form", "https://evil.example/form"
+    text = f"Fill in {there} and {made_up}"
+    ops = [
+        item("n1", "point", text, evidence=(cite(1),), author="model"),
+        item("n2", "question", "Which?", answer=made_up, status="answered", evidence=(cite(1),)),
+    ]
+    made = render(replay(opened(), said(1, f"The form is {there}."), noted(*ops)))
+    assert made.count(f"<{there}>") == 2  # in the item and in the transcript
+    assert f"<{made_up}>" not in made
+    assert made.count(r"https:\//evil.example/form") == 2
+    by_hand = noted(item("n1", "point", text, author="person"))
+    hand = msgspec.structs.replace(
+        by_hand, patch=msgspec.structs.replace(by_hand.patch, author="person")
+    )
+    assert f"<{made_up}>" in render(replay(opened(), said(1, "Hello."), hand))

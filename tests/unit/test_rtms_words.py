@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from pipeline.base.secret import Secret
 from pipeline.rtms.credentials import Credentials
-from pipeline.rtms.decode_cost import decode_cost
 from pipeline.rtms.enums import MediaType, StopReason, is_known
 from pipeline.rtms.greeting import Greeting, wanted_params
 from pipeline.rtms.layout import media_sockets, single, total
@@ -151,10 +150,3 @@ def test_transcript_language_is_asked_for_by_number() -> None:
 def test_numbers_without_a_name_are_told_apart() -> None:
     assert is_known(StopReason, 26)
     assert not is_known(StopReason, 27)
-
-
-def test_decoding_is_well_ahead_of_the_standard_library() -> None:
-    """The bench holds it to 4 times; this only notices a slow path taken by mistake."""
-    cost = decode_cost(messages=500, runs=3)
-    assert cost.ratio > 2
-    assert cost.receive_us < cost.stdlib_us

@@ -166,6 +166,7 @@ def test_what_somebody_was_meant_to_do_is_told_by_its_verb() -> None:
         ),
         (("Omar: I'll print the badges. Eleven of the fourteen are ready.",), None, None),
         (("Omar: I'll print the badges. The market opens on Friday.",), None, None),
+        (("Omar: I'll print the badges, and you get them by Friday.",), "2026-03-06", "by Friday"),
         (("Omar: I'll print the badges. I like them now.",), None, None),
     ],
 )
@@ -176,3 +177,8 @@ def test_the_date_of_a_promise(
     assert item.due == due
     if due_text or due is None:
         assert item.due_text == due_text
+
+
+def test_the_date_of_anothers_work_is_no_date_of_the_promise() -> None:
+    (item,) = actions("Omar: I'll print the badges, you two can pay me by Friday.")
+    assert item.due is None

@@ -91,6 +91,38 @@ def test_on_or_after_is_the_first_such_day(today: date, day: int, month: int | N
     assert month in (None, found.month)
 
 
+@pytest.mark.parametrize(
+    ("text", "days"),
+    [
+        ("right after this call", [TUESDAY]),
+        ("straight after this.", [TUESDAY]),
+        ("after this we eat", []),
+        ("I am sending it now", [TUESDAY]),
+        ("I like it now", []),
+        ("before the weekend", [date(2026, 3, 6)]),
+        ("the weekend was wet", []),
+        ("this week", [date(2026, 3, 6)]),
+        ("next week", [None]),
+        ("by mid April", [None]),
+        ("It closes on the tenth of March. You get it the day after.", [date(2026, 3, 11)]),
+        ("You get it the day after.", []),
+        ("It closes on the tenth of March. The day after that it rained.", [date(2026, 3, 10)]),
+        ("Eleven of the fourteen came, and the fourteenth, sorry, did not.", []),
+        ("Eleven of the twelve came by the fourteenth.", [date(2026, 3, 14)]),
+    ],
+)
+def test_dates_told_from_the_call_the_week_or_another_date(
+    text: str, days: list[date | None]
+) -> None:
+    assert [m.day for m in mentions(text, TUESDAY)] == days
+
+
+def test_this_week_is_not_certain_on_a_weekend() -> None:
+    saturday = date(2026, 3, 7)
+    assert [m.day for m in mentions("this week", saturday)] == [None]
+    assert [m.day for m in mentions("before the weekend", saturday)] == [None]
+
+
 @given(DAYS)
 def test_months_end_on_their_last_day(day: date) -> None:
     last = end_of_month(day.year, day.month)

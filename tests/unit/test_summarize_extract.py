@@ -360,6 +360,26 @@ def test_no_decision(lines: tuple[str, ...]) -> None:
             "We open the shop on April tenth",
         ),
         (
+            (
+                "Nina: Shall we move the fair to autumn?",
+                "Omar: Yes please.",
+                "Paula: Autumn's good.",
+            ),
+            "Move the fair to autumn",
+        ),
+        (
+            ("Nina: Shall we move the fair to autumn?", "Omar: Yes.", "Nina: Good, autumn then."),
+            "Move the fair to autumn",
+        ),
+        (
+            ("Nina: Shall we hire a band?", "Omar: Too expensive.", "Nina: Okay, then no band."),
+            "No band",
+        ),
+        (
+            ("Nina: Red or green?", "Omar: Red.", "Paula: Okay, green then.", "Nina: Green it is."),
+            "Green",
+        ),
+        (
             ("Nina: What about balloons? They scare the horses.", "Omar: Then no balloons."),
             "No balloons",
         ),
@@ -381,6 +401,12 @@ def test_an_option_taken_up_is_a_decision(lines: tuple[str, ...], text: str) -> 
         ("Nina: The door is red.", "Omar: Do it."),
         ("Nina: Posters or flyers?", "Omar: Flyers.", "Paula: Posters."),
         ("Nina: Posters or flyers?", "Omar: Mm-hmm.", "Paula: Mm-hmm."),
+        ("Nina: Posters or flyers?", "Omar: Yes.", "Paula: Yes."),
+        ("Nina: Shall we move the fair to autumn?", "Omar: Yes."),
+        ("Nina: Shall we hire a band?", "Omar: Too expensive.", "Paula: Yes, too expensive."),
+        ("Nina: How far are we with the tent?", "Omar: It stays in the garage until Friday."),
+        ("Nina: Could we move the cars?", "Omar: The cars are in the lane already. Done."),
+        ("Nina: No parking before ten o'clock is what the sign says.", "Omar: Okay."),
         ("Nina: What I'd accept is the garden.", "Omar: So what does the garden cost?"),
         ("Nina: The choir stays at the inn.", "Omar: Nice."),
         ("Nina: No sales before the tenth of May.", "Omar: No, that is too late."),

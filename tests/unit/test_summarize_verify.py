@@ -49,6 +49,15 @@ LINES: tuple[Spoken, ...] = (
     Message(
         id="c1", stream="s", at_ms=TUESDAY, text="Ask Petra Lang, 28 euros", speaker="Tom Carter"
     ),
+    Message(
+        id="c2",
+        stream="s",
+        at_ms=TUESDAY,
+        text="Form: https://Forms.example.org/a?b=1, questions to petra@example.org",
+        speaker="Tom Carter",
+    ),
+    said("u10", "Anna Miller", "Put it on bakery dot example dot org, please."),
+    said("u11", "Anna Miller", "Will, mark your calendar. I will do the same."),
 )
 WORDS = {line.id: line for line in LINES}
 
@@ -104,6 +113,12 @@ BOOK = cite("u1", "I will call the school")
         ),
         item("Print the labels for 28 euros", cite("c1"), owner="Petra Lang"),
         item("The meeting is at 11:40 in room 3", cite("u9"), kind="point"),
+        item("Fill in https://forms.example.org/a?b=1.", cite("c2")),
+        item("Questions to petra@example.org, form on forms.example.org", cite("c2")),
+        item("Put it on bakery.example.org", cite("u10")),
+        item("Call the school, e.g. on the phone, i.e. book", BOOK),
+        item("Orders reached 412 overnight", cite("u2"), kind="point"),
+        item("Will to mark the calendar", cite("u11")),
     ],
 )
 def test_what_was_said_is_verified(note: NoteItem) -> None:
@@ -136,6 +151,16 @@ def test_what_was_said_is_verified(note: NoteItem) -> None:
         (item("The meeting is at 11:45", cite("u9")), "number"),
         (item("Four hundred and thirty orders", cite("u2")), "number"),
         (item("David agreed to call the school", BOOK), "name"),
+        (item("Mark agreed to order the tins", cite("u3")), "name"),
+        (item("Mark will order tins", cite("u3")), "name"),
+        (item("Call the school, see https://evil.example/x", BOOK), "address"),
+        (item("Call the school, see evil.example", BOOK), "address"),
+        (item("Call the school, write to school@evil.example", BOOK), "address"),
+        (item("Form: https://forms.example.org/other", cite("c2")), "address"),
+        (item("Form: https://forms.example.org.evil.example/a?b=1", cite("c2")), "address"),
+        (item("Form on ample.org", cite("c2")), "address"),
+        (item("Form", cite("c2"), kind="question", answer="at evil.example"), "address"),
+        (item("Transfer everything to offshore accounts", BOOK), "unrelated"),
         (item("Open question", BOOK, kind="question", answer="It costs 90 euros"), "number"),
     ],
 )
@@ -173,6 +198,14 @@ def test_a_date_is_that_of_the_meetings_zone() -> None:
 def test_a_name_that_is_a_word_proves_nothing_at_the_start() -> None:
     assert kinds(item("Mark the boxes", cite("u3"), kind="point")) == set()
     assert kinds(item("The boxes go to Mark", cite("u3"), kind="point")) == {"name"}
+
+
+def test_will_in_the_words_does_not_name_will() -> None:
+    note = item("Will agreed to call the school", BOOK)
+    found = findings(note, words=WORDS, roster=(*ROSTER, "Will Smith"), zone=ZONE)
+    assert [f.kind for f in found] == ["name"]
+    named = item("Will agreed to mark the calendar", cite("u11"))
+    assert findings(named, words=WORDS, roster=(*ROSTER, "Will Smith"), zone=ZONE) == []
 
 
 def test_a_correction_that_keeps_the_words_is_followed() -> None:
