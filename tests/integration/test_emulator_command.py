@@ -114,7 +114,7 @@ def test_a_webhook_that_is_not_there(emulate: Start, unused_tcp_port: int) -> No
 
 
 def test_a_webhook_that_is_no_url(emulate: Start) -> None:
-    assert "cannot be reached" in failed(emulate("--webhook", "nowhere"))
+    assert "not an address" in failed(emulate("--webhook", "nowhere"))
 
 
 @pytest.mark.parametrize("command", ["emulate", "info"])
