@@ -323,11 +323,17 @@ class Recovery:
         return self._end(window_missed(self._live, socket.why))
 
     def _without(self, socket: Socket, missing: MediaType) -> list[Order]:
-        """Scope missing: the same socket with fewer media types, or no such socket."""
-        wanted = total(single(socket.media)) & ~missing
+        """Scope missing: the same socket with fewer media types, or no such socket. A status about
+        a type that this socket does not carry can only be about the socket."""
+        own = total(single(socket.media))
+        missing = own & missing or own
+        names = ", ".join(MEDIA_URL_KEY[one] for one in single(missing))
+        wanted = own & ~missing
         self._wanted = total(single(self._wanted)) & ~missing
         fault = ProtocolFault(
-            socket.name, "media_refused", f"{socket.why}; going on without {MEDIA_URL_KEY[missing]}"
+            socket.name,
+            "media_refused",
+            f"{socket.why}; going on without {names}",
         )
         if wanted and wanted != socket.media:
             socket.media = wanted

@@ -520,3 +520,24 @@ def test_nothing_happens_after_the_end() -> None:
     assert story.recovery.terminated(1, story.now) == []
     assert story.recovery.tick(story.now) == []
     assert (story.over, story.recovery.wake_at) == (over, None)
+
+
+def test_split_media_that_drops_while_signaling_is_away_is_told_at_once() -> None:
+    story = Story("split").live()
+    assert story.recovery.closed("signaling", "reset", story.now) == []
+    orders = story.recovery.closed("audio", "reset", story.now)
+    assert [o.media for o in orders if isinstance(o, ConnectionLost)] == ["audio"]
+
+
+def test_a_refusal_about_a_type_the_socket_does_not_carry_is_about_the_socket() -> None:
+    story = Story("split")
+    story.start()
+    story.recovery.signaling_ready(URLS, story.now)
+    audio_not_supported = 9
+    [fault] = story.recovery.refused("transcript", audio_not_supported, "", story.now)
+    assert isinstance(fault, ProtocolFault)
+    assert "without transcript" in fault.detail
+    assert any(isinstance(o, StreamLive) for o in story.recovery.media_ready("audio", story.now))
+    story.recovery.replaced(["ws://n"], story.now)
+    orders = story.recovery.signaling_ready(URLS, story.now)
+    assert [o.socket for o in orders if isinstance(o, Open)] == ["audio"]
