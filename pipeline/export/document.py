@@ -6,6 +6,7 @@ the meeting's zone. The addresses of Zoom's servers and the other engine's words
 
 from __future__ import annotations
 
+import inspect
 from typing import Any, Literal
 
 import msgspec
@@ -142,10 +143,22 @@ def render(state: MeetingState) -> str:
 
 def schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) of the document, made from the types themselves."""
-    made = msgspec.json.schema(ExportDocument)
+    made = _dedented(msgspec.json.schema(ExportDocument))
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": SCHEMA_ID,
         "title": "rtms-notes export, version 1",
         **made,
     }
+
+
+def _dedented(value: Any) -> Any:
+    """Descriptions without a docstring's indent, which Python itself removes from 3.13 on."""
+    if isinstance(value, dict):
+        return {
+            key: inspect.cleandoc(held)
+            if key == "description" and isinstance(held, str)
+            else _dedented(held)
+            for key, held in value.items()
+        }
+    return [_dedented(held) for held in value] if isinstance(value, list) else value
