@@ -29,6 +29,12 @@ _TAKING = re.compile(
     re.IGNORECASE,
 )
 """Taking what another already has needs more than "I'll do it"."""
+_NEGATIVE_WORK = re.compile(
+    r"\b(?:don['’]?t|doesn['’]?t|needn['’]?t|shouldn['’]?t|mustn['’]?t|not|never|no\s+(?:need|reason))\b",
+    re.IGNORECASE,
+)
+""" "I'll do that" after "we don't need more chairs" does not mean to order some."""
+_DEAL = re.compile(r"^(?:okay|ok|right|good)?[,.]?\s*(?:deal|done)\b", re.IGNORECASE)
 _LEAVE = re.compile(r"\bleave\s+(?:it|that|this)\s+(?:one\s+)?(?:to|with)\s+me\b", re.IGNORECASE)
 _FROM_ME = re.compile(r"\b(?:from\s+me|my|by\s+me)\b", re.IGNORECASE)
 _DOING = re.compile(r"\b(?:do|take|handle|pick|look|sort|manage)\b", re.IGNORECASE)
@@ -40,7 +46,6 @@ class Actions(GivingUp):
 
     def __init__(self, talk: Talk) -> None:
         super().__init__(talk)
-        self._accepted: Draft | None = None
         for number, said in enumerate(talk.said):
             self._given = self._accepted = None
             for place, sentence in enumerate(said):
@@ -54,8 +59,8 @@ class Actions(GivingUp):
         speaker = self._talk.speaker(turn)
         if "joke" in said.signs:
             self._joke(turn, speaker)
-        refused = bool(said.signs & {"refuse"}) and place <= 1
-        if refused:
+        refused = "refuse" in said.signs and place <= 1
+        if refused or self._declines(turn, place, speaker, said):
             self._refuse(turn, speaker)
         elif place <= 2 and not said.asked and said.signs & {"accept", "thanks"}:
             self._answer(turn, speaker, said, span)
@@ -77,20 +82,15 @@ class Actions(GivingUp):
         if not said.acts and not said.asked:
             self._go_on(turn, place, speaker, said)
 
-    def _refuse(self, turn: int, speaker: str) -> None:
-        for pending in self._recent(turn, _ANSWER_TURNS):
-            if (
-                pending.kind == "request"
-                and self._is_for(pending, speaker)
-                and pending.speaker != speaker
-            ):
-                pending.refused = True
-            if pending.kind == "offer" and pending.speaker != speaker and turn - pending.turn <= 1:
-                self._pending.remove(pending)
-
     def _answer(self, turn: int, speaker: str, said: Said, span: Span) -> None:
         for pending in self._recent(turn, _ANSWER_TURNS):
-            if pending.speaker == speaker or pending.refused:
+            if pending.speaker == speaker:
+                agreed = "accept" in said.signs or _DEAL.match(said.text)
+                if agreed and (made := self._settled(turn, speaker, span, pending)):
+                    self._accepted = made
+                    return
+                continue
+            if pending.refused:
                 continue
             asked = self._is_asked(pending, turn, speaker) and "accept" in said.signs
             if pending.kind == "request" and asked:
@@ -100,13 +100,6 @@ class Actions(GivingUp):
             if pending.kind == "offer" and (closed or turn - pending.turn <= 1):
                 self._make(turn, pending.speaker, [span], pending, owner=pending.speaker)
                 return
-
-    def _is_asked(self, pending: Pending, turn: int, speaker: str) -> bool:
-        """Called by name; if nobody is, who speaks next is meant."""
-        if pending.who:
-            return self._is_for(pending, speaker)
-        between = range(pending.turn + 1, turn)
-        return all(self._talk.speaker(n) == pending.speaker for n in between)
 
     # Acts -----------------------------------------------------------------------------------
 
@@ -156,7 +149,11 @@ class Actions(GivingUp):
             self._take_over(draft, turn, speaker, said, act)
         elif draft and draft.owner == self._owner(speaker):
             self._touch(draft, turn, said, act)
-        elif _DOING.search(said.text) and (meant := self._antecedent(turn, said, statements=True)):
+        elif (
+            _DOING.search(said.text)
+            and (meant := self._antecedent(turn, said, statements=True))
+            and not _NEGATIVE_WORK.search(self._talk.text(meant))
+        ):
             made = self._new(turn, speaker, said, act)
             made.spans.append(meant)
             made.text = line(without_due(self._talk.text(meant)))
@@ -208,6 +205,8 @@ class Actions(GivingUp):
             if pending.who and not pending.refused and not self._is_for(pending, speaker):
                 continue
             if pending.speaker == speaker and pending.kind == "request":
+                continue
+            if pending.refused.get(speaker, turn) != turn:  # said no, and speaks of another thing
                 continue
             if vague or self._about(pending) & words:
                 return pending

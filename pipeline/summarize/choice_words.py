@@ -146,7 +146,7 @@ ROUTINE = re.compile(
     r"^(?:(?:just|all|then|now|maybe|first|quickly|also)\s+)*(?:cut\s+(?:the|this)\s+meeting"
     r"|start|begin|move\s+on|go\s+(?:on|back|through|around|round|over|ahead(?!\s+with)|to\b"
     r"|home)|see\b|look\b|park\b|talk\b"
-    r"|discuss|wait|hear\b|continue|get\s+(?:started|going|back|on)|be\b|say\b|face\b|not\b|hope"
+    r"|discuss|decide\b(?!\s+(?:to|against|for)\b)|wait|hear\b|continue|get\s+(?:started|going|back|on)|be\b|say\b|face\b|not\b|hope"
     r"|pretend|assume|think\b|have\b"
     r"|try\b|leave\b|come\b|return|take\s+(?:a|this|that|it|five|ten)\b|do\s+(?:it|that|this)\b"
     r"|make\s+sure|focus|finish|stop\b|keep\s+(?:going|in\s+mind|moving)"

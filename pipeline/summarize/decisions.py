@@ -13,6 +13,8 @@ import msgspec
 
 from pipeline.summarize import choice_words as choice
 from pipeline.summarize.draft import Draft, Span, Talk, about, alike, line
+from pipeline.summarize.negation_words import NEGATIVE
+from pipeline.summarize.option_choice import chosen, is_either, plain
 from pipeline.summarize.option_words import LEAVES, TAIL
 from pipeline.summarize.options import Options, Taken
 from pipeline.summarize.said import Act, Said
@@ -30,7 +32,8 @@ _TELLING = 2
 
 
 class Proposal(msgspec.Struct, kw_only=True):
-    """Something that waits for agreement; ``strong`` when plain assent is enough."""
+    """Something that waits for agreement; ``strong`` when plain assent is enough, ``denied``
+    when it says what not to do."""
 
     turn: int
     span: Span
@@ -38,6 +41,7 @@ class Proposal(msgspec.Struct, kw_only=True):
     speaker: str
     strong: bool
     option: bool = False
+    denied: bool = False
 
 
 class Decisions:
@@ -48,6 +52,7 @@ class Decisions:
         self._proposals: list[Proposal] = []
         self._options = Options(talk)
         self._taken_up: Draft | None = None
+        self._denial: Draft | None = None
         self.drafts: list[Draft] = []
         for number, said in enumerate(talk.said):
             for place, sentence in enumerate(said):
@@ -75,7 +80,7 @@ class Decisions:
                 self._confirm(turn, place, speaker, span)
             elif act.kind == "poll":
                 self._poll(turn, place, speaker, span, words)
-            elif act.kind in ("propose", "suggest", "option"):
+            elif act.kind in ("propose", "suggest", "option", "doubt"):
                 self._proposals.append(
                     Proposal(
                         turn=turn,
@@ -84,15 +89,29 @@ class Decisions:
                         speaker=speaker,
                         strong=act.kind == "propose",
                         option=act.kind == "option",
+                        denied=act.kind == "doubt",
                     )
                 )
         if not said.asked and not kinds & {"decide", "confirm", "promise"}:
             self._choose(turn, speaker, said, span)
+        self._rule_instead(turn, said, span)
         taken = self._options.read(turn, place, said)
         if taken and not any(d.touched == turn for d in self.drafts):
             self._take_up(turn, taken)
         else:
             self._say_again(turn, said, span)
+
+    def _rule_instead(self, turn: int, said: Said, span: Span) -> None:
+        """ "I agree. We wait till April.": what is done instead of what was advised against."""
+        draft = self._denial
+        if draft is None or draft.touched != turn or span in draft.spans:
+            return
+        same = _WAITING.search(said.text) or about(said.text) & draft.about
+        if _WE.match(said.text) and same and self._is_statement(said):
+            draft.text = line(said.text)
+            draft.about |= about(said.text)
+            draft.add(span)
+        self._denial = None
 
     def _take_up(self, turn: int, taken: Taken) -> None:
         draft = self._decided(
@@ -231,7 +250,7 @@ class Decisions:
         for proposal in reversed(self._proposals):
             known = about(self._talk.text(proposal.words))
             near = turn - proposal.turn <= _PROPOSED_TURNS
-            if near and not proposal.option and wanted & known:
+            if near and not proposal.option and not proposal.denied and wanted & known:
                 self._accept(turn, proposal, span, "assent")
                 return
         for number in range(turn - 1, max(-1, turn - 3), -1):
@@ -242,6 +261,7 @@ class Decisions:
                 whole = (number, said[at].start, last.end)
                 named = self._talk.text(words)
                 argued = len(content(named)) >= _TELLING and _ARGUING.search(said[at].text)
+                argued = argued or NEGATIVE.search(self._talk.text(whole))
                 text = line(named if argued else TAIL.sub("", self._talk.text(whole)))
                 self._decided(turn, whole, text, self._talk.speaker(turn), also=span)
                 return
@@ -269,9 +289,14 @@ class Decisions:
 
     def _accept(self, turn: int, proposal: Proposal, span: Span, how: str) -> None:
         self._proposals = [p for p in self._proposals if p.turn > proposal.turn]
-        text = line(self._talk.text(proposal.words))
+        text: str | None = plain(self._talk, proposal.span, line(self._talk.text(proposal.words)))
+        if is_either(self._talk, proposal.span):
+            text = chosen(self._talk, proposal.span, turn)
+        if not text:
+            return
         draft = self._decided(turn, proposal.span, text, how, also=span, anchor=proposal.words)
         draft.maker = how
+        self._denial = draft if proposal.denied else None
 
     def _decided(
         self,
@@ -300,6 +325,7 @@ class Decisions:
                 if (
                     near
                     and not proposal.option
+                    and not proposal.denied
                     and alike(words, about(self._talk.text(proposal.words)))
                 ):
                     known.spans.append(proposal.span)
@@ -356,6 +382,14 @@ class Decisions:
                     break
 
 
+_WE = re.compile(
+    r"^(?:(?:so|then|and|okay|ok)\b,?\s+)*(?:we(?!['’]ve\b|\s+(?:have|had|are|were|did)\b)|let['’]?s)\b",
+    re.IGNORECASE,
+)
+_WAITING = re.compile(
+    r"\b(?:hold\s+off|wait|leave|keep|stay|stick|put\s+off|postpone|defer|drop|skip|until|till)\b",
+    re.IGNORECASE,
+)
 _ARGUING = re.compile(
     r"\b(?:is|are|was|were|would|seems?|looks?)\b|['’](?:d|s|re)\b", re.IGNORECASE
 )

@@ -99,7 +99,13 @@ def alike(first: frozenset[str], second: frozenset[str]) -> bool:
 
 def line(words: str) -> str:
     """Words as the line of an item."""
-    return tidy(" ".join(words.split())).rstrip(".!")
+    text = tidy(" ".join(words.split())).rstrip(".!")
+    if _LOOKING.match(words) and not text.lower().startswith("look"):
+        text = f"Look {text[:1].lower()}{text[1:]}"  # a verb here, not "look, ..."
+    return text
+
+
+_LOOKING = re.compile(r"\s*look\s+(?:at|into|for|after|over|up|through)\b", re.IGNORECASE)
 
 
 def evidence(talk: Talk, spans: Iterable[Span]) -> tuple[Evidence, ...]:

@@ -26,11 +26,13 @@ _MYSELF = re.compile(r"\bmyself\b", re.IGNORECASE)
 
 
 class GivingUp(Workbook):
-    """What takes work back. ``_given`` is what the turn being read gave up."""
+    """What takes work back. ``_given`` is what the turn being read gave up,
+    ``_accepted`` what it took on."""
 
     def __init__(self, talk: Talk) -> None:
         super().__init__(talk)
         self._given: Draft | Pending | None = None
+        self._accepted: Draft | None = None
 
     # Jokes ----------------------------------------------------------------------------------
 
@@ -49,6 +51,57 @@ class GivingUp(Workbook):
     def _is_alone(self, turn: int) -> bool:
         """Whether the same person spoke before (after a pause)."""
         return turn > 0 and self._talk.speaker(turn - 1) == self._talk.speaker(turn)
+
+    # Declined -------------------------------------------------------------------------------
+
+    def _declines(self, turn: int, place: int, speaker: str, said: Said) -> bool:
+        """Whether somebody who was asked says no, or only why not; not who has just said yes."""
+        if "decline" not in said.signs or said.asked or place > 1 or self._accepted:
+            return False
+        after = [s for s in self._talk.said[turn][place + 1 :] if "accept" in s.signs]
+        if after and not any("decline" in s.signs for s in after):
+            return False
+        given = [
+            d
+            for d in self.drafts
+            if d.touched == d.made == turn - 1
+            and d.maker != speaker
+            and d.owner == self._owner(speaker)
+        ]
+        for draft in given:  # somebody else had said that they do it
+            self.drafts.remove(draft)
+            self._pending.append(
+                Pending(
+                    kind="request",
+                    turn=draft.made,
+                    span=draft.spans[0],
+                    words=draft.anchor,
+                    speaker=draft.maker,
+                    who=draft.owner,
+                )
+            )
+        return any(
+            p.kind == "request" and p.speaker != speaker and self._is_asked(p, turn, speaker)
+            for p in self._recent(turn, _ANSWER_TURNS)
+        )
+
+    def _refuse(self, turn: int, speaker: str) -> None:
+        for pending in self._recent(turn, _ANSWER_TURNS):
+            if (
+                pending.kind == "request"
+                and self._is_for(pending, speaker)
+                and pending.speaker != speaker
+            ):
+                pending.refused = {**pending.refused, speaker: turn}
+            if pending.kind == "offer" and pending.speaker != speaker and turn - pending.turn <= 1:
+                self._pending.remove(pending)
+
+    def _is_asked(self, pending: Pending, turn: int, speaker: str) -> bool:
+        """Called by name; if nobody is, who speaks next is meant."""
+        if pending.who:
+            return self._is_for(pending, speaker)
+        between = range(pending.turn + 1, turn)
+        return all(self._talk.speaker(n) == pending.speaker for n in between)
 
     # Withdrawn ------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
+from pipeline.summarize import negation_words as negation
 from pipeline.summarize import task_words as task
 from pipeline.summarize.said import Act, clause, is_vague
 from pipeline.summarize.wording import LEAD
@@ -79,6 +80,8 @@ def assignments(line: str, names: frozenset[str], asked: bool) -> Iterator[Act]:
         joined = _AND.search(before)
         if (joined and fold(joined["word"]) in names) or _NO_SUBJECT.search(before):
             continue
+        if negation.denied(line, match.start()):
+            continue
         heard = line[match.start() : match.end()]
         told = _TAKES_ON.match(after)
         does = None if told else _DOES.match(after)
@@ -135,7 +138,8 @@ def strangers(line: str, names: frozenset[str]) -> Iterator[Act]:
             continue
         if any(fold(word) in names for word in who.split()):
             continue
-        if task.REPORTED.search(line[: match.start("who")]):
+        at = match.start("who")
+        if task.REPORTED.search(line[:at]) or negation.denied(line, at):
             continue
         end = clause(line, match.end(), len(line))
         what = line[match.end() : end]

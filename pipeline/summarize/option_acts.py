@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from pipeline.summarize import choice_words as choice
+from pipeline.summarize import negation_words as negation
 from pipeline.summarize import option_words as option
 from pipeline.summarize import question_words as asking
 from pipeline.summarize import task_words as task
@@ -44,9 +45,11 @@ def names_time(line: str) -> bool:
 
 def _found(kind: ActKind, line: str, wording: Wording) -> list[Act]:
     for found in wording.matches(line):
-        if found.what is None:
+        if found.what is None or (kind == "open" and negation.denied(line, found.start)):
             continue
         what = line[slice(*found.what)]
+        if kind == "open" and negation.starts_negated(what):
+            continue
         if content(what) and not (wording is option.OPEN_ASKED and option.STEERING.match(what)):
             start = found.what[0] if kind != "ruling" else found.start
             end = clause(line, found.what[0], len(line))

@@ -14,6 +14,7 @@ from pipeline.summarize import question_words as asking
 from pipeline.summarize import task_words as task
 from pipeline.summarize.draft import Span, Talk, line
 from pipeline.summarize.option_acts import names_time
+from pipeline.summarize.option_choice import chosen, is_either, plain
 from pipeline.summarize.said import Act, Said, is_vague
 from pipeline.summarize.words import content
 
@@ -257,13 +258,19 @@ class Options:
 
     # The line of a decision -----------------------------------------------------------------
 
-    def _decide(self, turn: int, option: Option, *spans: Span) -> Taken:
+    def _decide(self, turn: int, option: Option, *spans: Span) -> Taken | None:
         self._open = [o for o in self._open if o is not option and not o.about & option.about]
         fullest = self._fullest(turn, option, spans[-1])
         text = line(self._talk.text(option.words))
         if fullest:
             own = line(wording.LETS.sub("", wording.TAIL.sub("", self._talk.text(fullest))))
             text = own if len(content(own)) >= _TELLING else f"{own} ({text.rstrip('?')})"
+        elif is_either(self._talk, option.span):
+            if (choice := chosen(self._talk, option.span, turn)) is None:
+                return None
+            text = choice
+        else:
+            text = plain(self._talk, option.span, text)
         kept = [option.span, *spans, *([fullest] if fullest else [])]
         return Taken(text=text, anchor=option.words, spans=tuple(dict.fromkeys(kept)))
 

@@ -13,13 +13,20 @@ from pipeline.summarize.said import Act, Said, is_light
 from pipeline.summarize.words import content
 
 PENDING_TURNS = 8
+_ANSWER_TURNS = 3
 _FRAGMENT_WORDS = 4
 _ASIDE_WORDS = 3
+_ORDERED = re.compile(
+    r"^(?:(?:okay|ok|then|just|please|so)\b,?\s+)*(?:send|give|show|mail|email|bring|drop|pass|get"
+    r"|let)\s+(?:me|us|it|them|that)\b",
+    re.IGNORECASE,
+)
 _DAY_AFTER = re.compile(r"\b(?:next\s+day|day\s+after)\b", re.IGNORECASE)
 
 
 class Pending(msgspec.Struct, kw_only=True):
-    """Work that was spoken of and that nobody has yet: a need, a request, an offer, an intent."""
+    """Work that was spoken of and that nobody has yet: a need, a request, an offer, an intent.
+    ``refused``: who said no to it, and in which turn."""
 
     kind: str
     turn: int
@@ -29,7 +36,7 @@ class Pending(msgspec.Struct, kw_only=True):
     vague: bool = False
     clause: bool = False
     who: str | None = None
-    refused: bool = False
+    refused: dict[str, int] = {}
     base: Pending | None = None
 
     @property
@@ -117,9 +124,37 @@ class Workbook:
         self.drafts.append(draft)
         return draft
 
+    def _settled(self, turn: int, speaker: str, span: Span, offer: Pending) -> Draft | None:
+        """ "I could draft it." - "Send me the draft." - "Deal.": one's own offer, told to go on."""
+        before = turn - 1
+        if offer.kind != "offer" or offer.turn != before - 1:
+            return None
+        if self._talk.speaker(before) == speaker:
+            return None
+        if not any(_ORDERED.match(s.text) and not s.asked for s in self._talk.said[before]):
+            return None
+        words = self._about(offer)
+        asked = next(
+            (
+                p
+                for p in self._recent(turn, _ANSWER_TURNS + 1)
+                if p.kind == "request"
+                and p.refused
+                and p.turn < offer.turn
+                and (offer.vague or words & self._about(p))
+            ),
+            None,
+        )
+        made = self._make(turn, speaker, [offer.span, span], asked or offer, owner=speaker)
+        if offer in self._pending:
+            self._pending.remove(offer)
+        return made
+
     def _due_between(self, pending: Pending, turn: int, draft: Draft) -> Due | None:
         """A date somebody named between the asking and the taking."""
         for number in range(pending.turn + 1, turn):
+            if self._talk.speaker(number) in pending.refused:
+                continue  # why somebody cannot is no deadline
             for said in self._talk.said[number]:
                 if said.asked or said.acts or "refuse" in said.signs:
                     continue
@@ -174,7 +209,7 @@ class Workbook:
         for said in near:
             own = {a.kind for a in said.acts} & {"promise", "request", "need", "decide", "question"}
             fragment = said.words <= _FRAGMENT_WORDS
-            if own:
+            if own or "decline" in said.signs:
                 return None
             if fragment or is_deadline(said.text) or _SAME_THING.match(said.text):
                 where = (span[0], said.start, said.end)

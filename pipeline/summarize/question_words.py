@@ -214,6 +214,12 @@ UNKNOWN = Wording(
     r"\bnot (?:yet|known|that I know)\b",
     r"\bI(?:'d| would) (?:first )?have to (?:first )?(?:look|check|ask|see|get|find|count"
     r"|measure)\b",
+    r"^(?:(?:well|um|uh|oh|hm+|honestly|no|sorry|I'm|I am|we're|we are)[,.]? )*(?:still )?waiting"
+    r" (?:on|for|to hear)\b",
+    r"^(?:(?:well|um|uh|oh|hm+|honestly|no|sorry)[,.]? )*not (?:really |entirely |quite |completely"
+    r" |so |at all )?sure\b",
+    r"\bI(?:'d| would|'ll| will)? need to (?:check|ask|look|find out)\b",
+    r"\bnever been (?:really |entirely |quite |completely )?clear\b",
     r"\bhaven't (?:heard|got an answer|decided|checked|looked|asked)\b",
     r"\b(?:hasn't|haven't) answered\b",
     r"\bwish I knew\b",
@@ -227,6 +233,30 @@ PARKED = Wording(
     r"|this question)) open\b",
     r"\btake (?:that|this|it) offline\b",
     r"\bleave (?:that|this|the) question\b",
+)
+DEFERRED = Wording(
+    r"\b(?:we'll|we will|we can|we should|let's|let us|I'll|I will|I'd rather|we) (?:just |then |all"
+    r" )*(?:decide|choose|settle|rule|vote)(?: it| that| this| on (?:it|that|this))?"
+    r" (?:on|at|in|next|tomorrow|later|after|once|when|then|another)\b",
+    r"\bnot (?:today|tonight|now)(?=[.,;!]|$)",
+    r"\b(?:cross|crossing) that bridge\b",
+    r"\b(?:come|get|go) back to (?:it|that|this)\b",
+    r"\b(?:let's|let us|I'd|we'll|we should|I'll|we) (?:rather |just |then )*(?:park|table|postpone"
+    r"|shelve|defer|revisit|sleep on)\b",
+    r"\blet me (?:think|sleep on)\b",
+    r"\b(?:I|we) (?:want|need|have|would like) to [^.]*\bbefore (?:I|we) (?:commit|decide|choose"
+    r"|say)\b",
+    r"\b(?:leave|keep) (?:it|that|this) open\b",
+    r"\b(?:another|some other) (?:day|time)(?=[.,;!]|$)",
+)
+"""A choice is put off, whatever was thought of it before."""
+NOT_YET = re.compile(
+    r"^(?:(?:um+|uh+|er+|well|no|sorry|oh|honestly)\b[,.]?\s+)*not\s+yet\b", re.IGNORECASE
+)
+""" "Not yet." answers "has it?"."""
+UNTIL = re.compile(
+    r"^(?:(?:um+|uh+|well|yes|but|only|just)\b[,.]?\s+)*(?:until|till|only|since|as\s+of)\s+\w",
+    re.IGNORECASE,
 )
 CHECKING = Wording(
     r"^(?:checking|looking|searching|one (?:second|sec|moment|minute)|just a (?:second|sec|moment"

@@ -7,6 +7,8 @@ it is left for later. What neither happens to was only talk.
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from pipeline.summarize import question_words as asking
@@ -26,6 +28,8 @@ _BARE_WORDS = 2
 _RAMBLING = 32
 _WEIGHTY = 4
 _MEANT_WORDS = 12
+_PUT_OFF_TURNS = 3
+_CHOOSING = re.compile(r"\s+or\s+(?!not\b|so\b|what\b|something\b)", re.IGNORECASE)
 
 
 class Questions:
@@ -97,23 +101,34 @@ class Questions:
             said = msgspec.structs.replace(said, text=said.text[known.end() :])
         asker = talk.speaker(turn)
         soft = bool(
-            asking.SUGGESTION.match(said.text)
+            asking.SUGGESTION.match(asking.OPENING.sub("", said.text))
             or asking.LEADING.match(said.text)
             or not (said.content or known)
         )
+        choice = bool(_CHOOSING.search(said.text)) and not asking.WH.match(said.text)
+        later = {"parked", "deferred"} if choice else {"parked"}
+        leaving = later | {"unknown"}
+        polar = bool(asking.YES_NO.match(said.text))
         checking: str | None = None
+        diverted = told = False
         draft = Draft(kind="question", anchor=span, spans=[span], text=text, maker=asker)
         open_spans: list[Span] = []
         for number in range(turn + 1, min(turn + 1 + _REPLY_TURNS, len(talk.said))):
             if talk.turns[number].start_ms - talk.turns[turn].end_ms > _REPLY_MS:
                 break
             reply = talk.said[number]
-            unknown = [s for s in reply if s.signs & {"unknown", "parked"} and not s.asked]
+            unknown = [
+                s
+                for s in reply
+                if s.signs & leaving
+                and not s.text.rstrip().endswith("?")
+                and not (polar and asking.NOT_YET.match(s.text) and number == turn + 1)
+            ]
             by_asker = talk.speaker(number) == asker
             if not reply:
                 continue
             if by_asker:
-                if open_spans or any("parked" in s.signs for s in unknown):
+                if open_spans or any(s.signs & later for s in unknown):
                     open_spans += [(number, s.start, s.end) for s in unknown]
                     break
                 if any(self._is_worth(s) for s in reply):
@@ -137,17 +152,44 @@ class Questions:
                     continue
                 if not self._returns(said, reply):
                     continue
-            if not soft and (answer := self._answer(said, number, number - turn, bool(checking))):
+            if diverted:
+                continue
+            diverted = number == turn + 1 and self._turns_away(reply)
+            if "joke" in reply[-1].signs:
+                continue
+            if not soft and (
+                answer := self._answer(said, number, number - turn, bool(checking), told)
+            ):
                 if self._became_work(said, answer):
+                    return
+                if choice and (put_off := self._put_off(number)):
+                    draft.spans += put_off
+                    self._keep(draft, said)
                     return
                 draft.answer = tidy(" ".join(talk.text(s) for s in answer))
                 draft.status = "answered"
                 draft.spans += answer
                 self._keep(draft, said)
                 return
+            told = told or any(len(s.content) >= _TELLING and not s.asked for s in reply)
         if open_spans:
             draft.spans += open_spans
             self._keep(draft, said)
+
+    def _put_off(self, answered: int) -> list[Span]:
+        """Who says after an opinion that the choice is made another time."""
+        for number in range(answered, min(answered + _PUT_OFF_TURNS, len(self._talk.said))):
+            reply = self._talk.said[number]
+            if off := [s for s in reply if s.signs & {"deferred", "parked"} and not s.asked]:
+                return [(number, s.start, s.end) for s in off]
+            if number > answered and any(self._is_worth(s) for s in reply):
+                break
+        return []
+
+    def _turns_away(self, reply: tuple[Said, ...]) -> bool:
+        """Whether the next one jokes or asks another thing instead of answering."""
+        asks = all(s.asked or not s.content for s in reply) and any(map(self._is_worth, reply))
+        return asks or "joke" in reply[-1].signs
 
     def _became_work(self, asked: Said, answer: list[Span]) -> bool:
         """Whether what answers is a promise that the notes have as an action."""
@@ -186,14 +228,22 @@ class Questions:
         """Whether somebody who went to look comes back with it."""
         return any("found" in s.signs or set(s.content) & set(asked.content) for s in reply)
 
-    def _answer(self, asked: Said, number: int, distance: int, looked: bool) -> list[Span]:
-        """The sentences of turn ``number`` that answer; none if it is no answer."""
+    def _answer(
+        self, asked: Said, number: int, distance: int, looked: bool, told: bool
+    ) -> list[Span]:
+        """The sentences of turn ``number`` that answer; none if it is no answer. ``told``: another
+        has already replied, and this speaks to that unless it shares words with the question."""
         reply = [s for s in self._talk.said[number] if not s.asked]
         if not reply:
             return []
         text = " ".join(s.text for s in reply)
         words = sum(s.words for s in reply)
         shared = bool(set(asked.content) & {stem for s in reply for stem in s.content})
+        if distance == 1 and asking.YES_NO.match(asked.text):
+            if asking.NOT_YET.match(text):
+                return [(number, reply[0].start, reply[0].end)]
+            if asking.UNTIL.match(text) and asked.words > _FEWEST:
+                return self._telling(asked, number, reply)
         if asking.TOPIC.match(asked.text):
             return self._telling(asked, number, reply) if self._tells(reply, distance) else []
         if looked:
@@ -202,9 +252,10 @@ class Questions:
             fits = bool(asking.AMOUNT.search(text))
         elif not asking.WH.match(asked.text):
             choice = " or " in asked.text
-            fits = bool(asking.YES.match(text)) or shared or (choice and words >= 2)
+            fits = (bool(asking.YES.match(text)) and not told) or shared or (choice and words >= 2)
         else:
-            fits = distance <= 2 and words >= 2 and any(s.content for s in reply)
+            near = distance <= 2 and not (told and not shared)
+            fits = near and words >= 2 and any(s.content for s in reply)
             if fits and asking.WHO.match(asked.text):
                 fits = bool(asking.A_PERSON.search(text))
         valued = distance == 1 and asked.words >= _WEIGHTY and self._has_value(asked, reply)

@@ -25,6 +25,7 @@ ActKind = Literal[
     "confirm",
     "propose",
     "suggest",
+    "doubt",
     "option",
     "poll",
     "question",

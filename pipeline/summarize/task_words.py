@@ -80,6 +80,8 @@ IDLE = re.compile(
     r"|over\b)"
     r"|move\s+on|turn\s+(?:to|over\s+to)|hand\s+(?:it\s+|you\s+)?over\s+to|always\b|only\b"
     r"|get\s+(?:sick|cold|fired|killed)"
+    r"|second\s+(?:that|it|this|the\s+motion)|entertain\b|adjourn\b"
+    r"|call\s+(?:[a-z]+\s+){1,3}to\s+order"
     r"|end\s+up|lose\b|win\b|sound\b|feel\b|look\s+like|cry\b|laugh\b|eat\s+my|understand|imagine)",
     re.IGNORECASE,
 )
@@ -170,6 +172,23 @@ REFUSE = Wording(
     r"\bplease don't\b",
     r"\bdon't bother\b",
 )
+
+DECLINE = Wording(
+    r"\bI(?:'m| am|'ll be| will be)(?: afraid I'm| actually| really| sorry)* (?:out|away|off|busy"
+    r"|swamped|tied up|travell?ing|unavailable|snowed under|on leave|on holiday|on vacation"
+    r"|not (?:here|around|in|free|available|working|the right person))(?= |[.,;!]|$)"
+    r"(?! (?:to|of|with) )",
+    r"\bI won't be (?:here|around|in|able|free|available)\b",
+    r"\bI(?:'m| am) afraid (?:not|I (?:can't|cannot|won't|couldn't|don't))\b",
+    r"\bI (?:really |just |actually |honestly |simply )*(?:can't|cannot|couldn't)"
+    r"(?=[.,;!]|$| (?:do|make|manage|take|fit|today|this|next|on|until|before|now|really|I'm)\b)",
+    r"^(?:oh |ah |well |um |uh )*(?:I'm |I am )?(?:so |very |really )?sorry[.!]*$",
+    r"\bno (?:chance|way)\b",
+    r"\bnot me\b",
+    r"\b(?:I'd|I would|rather) (?:rather )?not\b",
+    r"\b(?:I've|I have) (?:got )?(?:too much on|no time|my hands full)\b",
+)
+"""Somebody who was asked says no, or says only why."""
 
 OWED = Wording(
     r"\b(?:we|I) owe (?:you|them|everybody|everyone) <some>(?=[.,;!?]|$)",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from pipeline.summarize import negation_words as negation
 from pipeline.summarize import question_words as asking
 from pipeline.summarize import task_words as task
 from pipeline.summarize.due import due_words
@@ -50,7 +51,7 @@ def _takes(line: str) -> Iterator[Act]:
     if task.conditional(line):
         return
     for found in task.TAKE.matches(line):
-        if not task.REPORTED.search(line[: found.start]):
+        if not task.REPORTED.search(line[: found.start]) and not negation.denied(line, found.start):
             yield Act(kind="take", start=found.start, end=found.end, vague=True)
     for found in task.TAKE_NAMED.matches(line):
         if found.what:
@@ -61,6 +62,8 @@ def _deliveries(line: str) -> Iterator[Act]:
     if task.conditional(line):
         return
     for found in task.DELIVERY.matches(line):
+        if negation.denied(line, found.start):
+            continue
         yield Act(
             kind="delivery",
             start=found.start,
@@ -92,6 +95,8 @@ def _promises(line: str, asked: bool) -> list[Act]:
         if end <= start or any(a <= found.start < b for a, b in taken):
             continue
         if task.MAYBE.search(before) or task.REPORTED.search(before):
+            continue
+        if negation.denied(line, found.start):
             continue
         if kind == "offer" and _PURPOSE.search(before):
             continue
@@ -161,7 +166,7 @@ def _requests(
     who = called[0] if called else None
     conditional = task.conditional(line)
     for found in task.REQUEST.matches(line):
-        if _NOT_ASKING.search(line[: found.start]):
+        if _NOT_ASKING.search(line[: found.start]) or negation.denied(line, found.start):
             continue
         end = clause(line, found.end, len(line))
         what = line[found.end : end]
@@ -258,6 +263,8 @@ def _needs(line: str, asked: bool) -> Iterator[Act]:
     if task.conditional(line) or task.MAYBE.search(line):
         return
     for found in (*task.NEED.matches(line), *task.NEED_MEANT.matches(line)):
+        if negation.denied(line, found.start):
+            continue
         if found.what and (asked or not line[found.start :].lower().startswith("who")):
             end = clause(line, *found.what)
             meant = _MEANT.match(line, found.what[0])
