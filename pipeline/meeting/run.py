@@ -183,7 +183,8 @@ class MeetingRun:
     # -- running --------------------------------------------------------------------------------
 
     async def run(self) -> bool:
-        """Until the meeting is finished (True) or closed (False).
+        """Until the meeting is finished (True), or left for another run to go on from its log
+        (False): it was closed, gave way, or holds audio that only another process can transcribe.
 
         Raises StorageError when the store refuses for good.
         """
