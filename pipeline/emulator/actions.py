@@ -13,10 +13,12 @@ GOING_AWAY: Final = 1001
 
 @dataclass(frozen=True)
 class Send:
-    """Put a message on a connection."""
+    """Put a message on a connection. ``kind``: ``audio``, ``video``, ``deskshare``, ``transcript``,
+    ``chat``, ``event``, ``state``, ``keep_alive`` or ``protocol`` (answers)."""
 
     connection: int
     payload: bytes
+    kind: str = "protocol"
 
 
 @dataclass(frozen=True)

@@ -395,7 +395,9 @@ class Stream:
             connection.next_ping += self._windows.keepalive
             connection.pings += 1
             connection.unanswered += 1
-            self._send(connection, wire.keep_alive(connection.pings, self._start_ms + now))
+            self._send(
+                connection, wire.keep_alive(connection.pings, self._start_ms + now), "keep_alive"
+            )
 
     def _check_windows(self, now: int) -> None:
         if self.phase in ("announced", "interrupted") and now >= self._deadline:
@@ -426,7 +428,7 @@ class Stream:
     def _send(self, connection: Connection, payload: bytes, kind: str = "protocol") -> None:
         connection.sent += 1
         self.sent[kind] += 1
-        self._out.append(Send(connection.number, payload))
+        self._out.append(Send(connection.number, payload, kind))
 
 
 def _reason(value: object) -> StopReason:

@@ -74,15 +74,132 @@ class TranscriptReceived(msgspec.Struct, frozen=True):
     operation: Literal["new", "update", "delete"]
 
 
+class SharedFile(msgspec.Struct, frozen=True):
+    """A file named in a chat message; Zoom does not stream its content."""
+
+    id: str | None
+    name: str | None
+    size: int | None
+
+
+ChatOperation = Literal[
+    "new", "update", "delete", "reaction_added", "reaction_removed", "files_deleted"
+]
+
+
 class ChatReceived(msgspec.Struct, frozen=True):
-    """A chat message, its edit or deletion; ``other``: reactions and files."""
+    """A chat message, its edit or deletion, a reaction, or files (reference section 12.3).
+
+    ``session``: who the message is for; ``group`` names the chat group. ``to_*``: the receiver of a
+    direct message. ``parent``: Zoom's id of the message it answers or reacts to. ``text`` of a
+    reaction is the emoji.
+    """
 
     zoom_id: str | None
     user_id: int | None
     user_name: str | None
     at_ms: int
     text: str
-    operation: Literal["new", "update", "delete", "other"]
+    operation: ChatOperation
+    session: Literal["everyone", "individual", "group", "hosts"] | None = None
+    group: str | None = None
+    to_id: int | None = None
+    to_name: str | None = None
+    parent: str | None = None
+    files: tuple[SharedFile, ...] = ()
+    deleted_files: tuple[str, ...] = ()
+
+
+ImageMedia = Literal["video", "deskshare"]
+
+
+class ImageFormat(msgspec.Struct, frozen=True):
+    """What video or screen share will be, as Zoom echoed it; told before images and when changed.
+
+    ``codec``: ``JPG``, ``PNG`` (one image a message) or ``H264`` (Annex B). ``resolution``: ``SD``,
+    ``HD``, ``FHD``, ``QHD``; frames may still change size. ``individual``: one participant at a
+    time, by subscription.
+    """
+
+    media: ImageMedia
+    codec: str
+    resolution: str
+    fps: int
+    individual: bool = False
+
+
+class ImageReceived(msgspec.Struct, frozen=True, gc=False):
+    """One image, or the H.264 units of one frame. ``user_id`` None: not told."""
+
+    media: ImageMedia
+    user_id: int | None
+    user_name: str | None
+    timestamp_ms: int
+    data: bytes
+
+
+class SharingStarted(msgspec.Struct, frozen=True):
+    """Somebody shares the screen."""
+
+    user_id: int | None
+    user_name: str | None
+    at_ms: int
+
+
+class SharingStopped(msgspec.Struct, frozen=True):
+    """Nobody shares any more."""
+
+    at_ms: int
+
+
+class CamerasChanged(msgspec.Struct, frozen=True):
+    """Cameras of these participants (ids as text) went on or off (events 8 and 9)."""
+
+    participants: tuple[str, ...]
+    on: bool
+    at_ms: int
+
+
+class VideoSubscribed(msgspec.Struct, frozen=True):
+    """Zoom's answer to a subscription (message 29). ``status`` 0: done."""
+
+    user_id: int | None
+    status: int
+    reason: str
+
+
+class ChatGroupChanged(msgspec.Struct, frozen=True):
+    """Events 10 to 14. ``detail``: names and ids for people to read; the fields are not documented
+    beyond their names, so the event's own JSON is kept in ``raw``."""
+
+    change: Literal["created", "deleted", "members_added", "members_removed", "member_status"]
+    at_ms: int
+    raw: bytes
+
+
+class CallEvent(msgspec.Struct, frozen=True):
+    """A contact center event (section 10.2), ``name`` as in VoiceEventType, lower case, or
+    ``event_31`` for a number without a name. Arrivals and departures come as People* beside it."""
+
+    name: str
+    participant: str | None
+    who: str | None
+    mode: str | None
+    at_ms: int
+
+
+class SessionChanged(msgspec.Struct, frozen=True):
+    """State of one session of the stream (message 9 or 11), lower-case name of SessionState."""
+
+    session: str
+    state: str
+    at_ms: int
+
+
+class InterpreterTold(msgspec.Struct, frozen=True):
+    """Metadata of Zoom's AI interpreter (message 23), kept as it came."""
+
+    raw: bytes
 
 
 class PeopleJoined(msgspec.Struct, frozen=True):
@@ -120,6 +237,8 @@ class ProtocolFault(msgspec.Struct, frozen=True):
     socket: str
     reason: str
     detail: str
+    sample: bytes = b""
+    """The frame, cut to 2 KiB, for an unknown type or event; empty where it may hold content."""
 
 
 class StreamOver(msgspec.Struct, frozen=True):
@@ -141,6 +260,16 @@ Output = (
     | AudioFormat
     | TranscriptReceived
     | ChatReceived
+    | ImageFormat
+    | ImageReceived
+    | SharingStarted
+    | SharingStopped
+    | CamerasChanged
+    | VideoSubscribed
+    | ChatGroupChanged
+    | CallEvent
+    | SessionChanged
+    | InterpreterTold
     | PeopleJoined
     | PeopleLeft
     | SpeakerChanged
