@@ -22,7 +22,9 @@ import platformdirs
 from pipeline.audio.settings import AudioSettings
 from pipeline.base.errors import ConfigError
 from pipeline.base.secret import Secret
+from pipeline.meeting.settings import MeetingSettings
 from pipeline.openai_client.settings import LlmSettings
+from pipeline.rtms.credentials import ApiSettings
 from pipeline.rtms.settings import RtmsSettings
 from pipeline.store.settings import StoreSettings
 from pipeline.summarize.settings import SummarizeSettings
@@ -32,6 +34,7 @@ from pipeline.web.settings import WebSettings
 PREFIX = "RTMS_NOTES_"
 
 Stt = Literal["native", "local", "both"]
+MediaName = Literal["audio", "video", "share", "transcript", "chat"]
 
 
 class ZoomSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -55,6 +58,8 @@ class GeneralSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     host: str = "127.0.0.1"  # of the page; loopback only
     port: int = 8088
     restart_grace_s: float = 60.0  # wait for a new stream after a stop that calls for a restart
+    media: tuple[MediaName, ...] = ()  # to receive, beside what stt and [meeting] need
+    tapes: str = ""  # record every stream as a tape into this folder; empty: none
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -62,7 +67,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     general: GeneralSettings = GeneralSettings()
     zoom: ZoomSettings = ZoomSettings()
+    zoom_api: ApiSettings = ApiSettings()
     rtms: RtmsSettings = RtmsSettings()
+    meeting: MeetingSettings = MeetingSettings()
     audio: AudioSettings = AudioSettings()
     transcribe: TranscribeSettings = TranscribeSettings()
     llm: LlmSettings = LlmSettings()
@@ -82,11 +89,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 _ZOOM_NAMES = {
-    "ZOOM_CLIENT_ID": "client_id",
-    "ZOOM_CLIENT_SECRET": "client_secret",
-    "ZOOM_SECRET_TOKEN": "secret_token",
+    "ZOOM_CLIENT_ID": ("zoom", "client_id"),
+    "ZOOM_CLIENT_SECRET": ("zoom", "client_secret"),
+    "ZOOM_SECRET_TOKEN": ("zoom", "secret_token"),
+    "ZOOM_ACCOUNT_ID": ("zoom_api", "account_id"),
+    "ZOOM_API_CLIENT_ID": ("zoom_api", "client_id"),
+    "ZOOM_API_CLIENT_SECRET": ("zoom_api", "client_secret"),
 }
-_PLAIN = {"HOME": "home", "ZONE": "zone", "STT": "stt"}
+_PLAIN = {"HOME": "home", "ZONE": "zone", "STT": "stt", "MEDIA": "media", "TAPES": "tapes"}
 """Short environment names of general settings, beside ``RTMS_NOTES_GENERAL_<FIELD>``."""
 
 
@@ -123,9 +133,9 @@ def load(
                 raise ConfigError(f"{path}: {section} must be a table like [{section}]")
             for field, value in fields.items():
                 put(section, field, value, str(path))
-    for name, field in _ZOOM_NAMES.items():
+    for name, (section, field) in _ZOOM_NAMES.items():
         if environ.get(name):
-            put("zoom", field, environ[name], name)
+            put(section, field, environ[name], name)
     for name, value in environ.items():
         if name.startswith(PREFIX) and name != PREFIX + "CONFIG":
             section, field = _from_environment(name)
@@ -237,8 +247,11 @@ def _from_environment(name: str) -> tuple[str, str]:
     rest = name.removeprefix(PREFIX)
     if rest in _PLAIN:
         return "general", _PLAIN[rest]
-    section, _, field = rest.lower().partition("_")
-    if section not in _section_types() or not field:
+    # The longest section that fits: zoom_api before zoom.
+    sections = sorted(_section_types(), key=len, reverse=True)
+    section = next((s for s in sections if rest.lower().startswith(s + "_")), "")
+    field = rest.lower().removeprefix(section + "_")
+    if not section or not field:
         raise ConfigError(
             f"{name}: no such setting; names are {PREFIX}<SECTION>_<FIELD>"
             " (see `rtms-notes config`)"
@@ -252,6 +265,13 @@ def _from_text(kind: Any, text: str) -> Any:
     return text
 
 
+def _allowed(kind: Any) -> str:
+    """The values a field may have, where they can be listed."""
+    inner = get_args(kind)[0] if get_origin(kind) is tuple else kind
+    values = get_args(inner) if get_origin(inner) is Literal else ()
+    return f" (one of {', '.join(map(str, values))})" if values else ""
+
+
 def _convert(values: dict[str, dict[str, Any]], sources: Mapping[str, str]) -> Settings:
     built: dict[str, Any] = {}
     for section, struct in _section_types().items():
@@ -262,10 +282,8 @@ def _convert(values: dict[str, dict[str, Any]], sources: Mapping[str, str]) -> S
                 fields[field] = msgspec.convert(value, kind, strict=False, dec_hook=_decode)
             except (msgspec.ValidationError, TypeError) as error:
                 source = sources[f"{section}.{field}"]
-                allowed = (
-                    f" (one of {', '.join(map(str, get_args(kind)))})" if get_args(kind) else ""
-                )
-                raise ConfigError(f"{source}: {section}.{field}: {error}{allowed}") from error
+                text = f"{source}: {section}.{field}: {error}{_allowed(kind)}"
+                raise ConfigError(text) from error
         try:
             built[section] = struct(**fields)
         except (TypeError, ValueError) as error:

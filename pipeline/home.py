@@ -6,6 +6,7 @@ from pathlib import Path
 from types import TracebackType
 
 from pipeline.model.events import Event
+from pipeline.model.happening import Clip, Happening, Image
 from pipeline.model.notes import NoteItem
 from pipeline.model.speech import Gap, Message, Participant, Utterance
 from pipeline.model.state import MeetingState
@@ -44,6 +45,23 @@ class Meeting:
     def gaps(self) -> list[Gap]:
         """What is missing, by time."""
         return self._reader.gaps(self.id)
+
+    def happenings(self) -> list[Happening]:
+        """Screens shared and call events, by time."""
+        return self._reader.happenings(self.id)
+
+    def images(self) -> list[Image]:
+        """Pictures of shared screens, by time; their files are in ``images_folder``."""
+        return self._reader.images(self.id)
+
+    def clips(self) -> list[Clip]:
+        """Saved video and screen share."""
+        return self._reader.clips(self.id)
+
+    @property
+    def images_folder(self) -> Path:
+        """Where the files of ``images`` and ``clips`` are; missing when there are none."""
+        return self._reader.home / "meetings" / self.id / "images"
 
     def participants(self) -> list[Participant]:
         """Who was there, in order of arrival."""

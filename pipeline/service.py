@@ -11,14 +11,15 @@ import errno
 import random
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import structlog
 from aiohttp import web
 
+from pipeline.account import Account
 from pipeline.base import metrics
 from pipeline.base.channel import Channel, Closed
-from pipeline.base.clock import Clock, MeetingClock, SystemClock
+from pipeline.base.clock import Clock, SystemClock
 from pipeline.base.errors import BadInput, InUse, RtmsNotesError, StorageError
 from pipeline.base.ids import Ids, RandomIds
 from pipeline.base.loopback import require_loopback
@@ -28,26 +29,13 @@ from pipeline.meeting.run import MeetingRun
 from pipeline.model.events import MeetingOpened, StreamOpened
 from pipeline.model.log import MeetingLog
 from pipeline.model.state import MeetingState
-from pipeline.rtms.credentials import Credentials
-from pipeline.rtms.enums import MediaType
-from pipeline.rtms.products import Announcement
-from pipeline.rtms.stream import RtmsStream, Sink
+from pipeline.rtms.products import Announcement, Concurrency
 from pipeline.rtms.webhook import Interrupted, Notice, Started, Stopped, webhook_app
 from pipeline.store.reader import Reader
 from pipeline.store.store import Store, StoredLog
-from pipeline.summarize.extract import ExtractiveWriter
-from pipeline.summarize.model_writer import ModelWriter
-from pipeline.summarize.notes import NotesStage
-from pipeline.summarize.prompts import Prompts
-from pipeline.summarize.writer import Writer
-from pipeline.transcribe.engine import Engine
-from pipeline.transcribe.local import LocalEngine
-from pipeline.transcribe.pool import DecodePool
 from pipeline.web.app import page_app
 from pipeline.web.listener import Limits, start_listening
-
-if TYPE_CHECKING:
-    from pipeline.openai_client.client import ChatClient
+from pipeline.wiring import open_parts
 
 log = structlog.get_logger()
 
@@ -55,11 +43,6 @@ NOTICES = 1_000
 """Webhooks that were answered and are not acted on yet. Overflow rule: refused and logged; Zoom
 says nothing twice, but 1,000 meetings do not start in the milliseconds this takes."""
 
-_MEDIA = {
-    "native": MediaType.TRANSCRIPT | MediaType.CHAT,
-    "local": MediaType.AUDIO | MediaType.CHAT,
-    "both": MediaType.AUDIO | MediaType.TRANSCRIPT | MediaType.CHAT,
-}
 _SHUTDOWN_S = 30.0
 _LIMITS = {"webhook": Limits(connections=200), "page": Limits(connections=256)}
 """Zoom opens a handful of connections; a page one for its stream and a few more."""
@@ -83,6 +66,7 @@ class Service:
         self._notices: Channel[Notice] = Channel("notices", NOTICES)
         self._news = asyncio.Event()  # replaced each time a run begins
         self._faults: dict[str, str] = {}
+        self._account = Account(clock)
         self._closing = False
         self.first_finished = asyncio.Event()
         self.page_url = ""
@@ -109,26 +93,19 @@ class Service:
         """
         clock = clock or SystemClock()
         async with AsyncExitStack() as stack:
-            engines: list[Engine] = []
-            if settings.general.stt != "native":  # a missing engine is told now, not in a meeting
-                engines.append(await asyncio.to_thread(LocalEngine.open, settings.transcribe))
-            pool = DecodePool(
-                lambda: engines.pop() if engines else LocalEngine.open(settings.transcribe),
-                settings=settings.transcribe,
-                clock=clock,
-            )
-            stack.push_async_callback(pool.close)
             store = Store.open(
                 settings.home, clock=clock, ids=ids or RandomIds(), settings=settings.store
             )
             stack.push_async_callback(store.close)
-            model: ChatClient | None = None
-            if settings.llm.is_on:
-                from pipeline.openai_client.client import ChatClient  # 0.4 s: only when needed
-
-                model = ChatClient(settings.llm, clock=clock)
-                stack.push_async_callback(model.close)
-            parts = _parts(settings, pool, model, clock, speed, ids, rng or random.Random())  # noqa: S311 - jitter
+            parts = await open_parts(
+                stack,
+                settings,
+                find=lambda announced: store.find(announced.product, announced.zoom_id),
+                clock=clock,
+                speed=speed,
+                ids=ids or RandomIds(),
+                rng=rng or random.Random(),  # noqa: S311 - jitter
+            )
             service = cls(settings, store, parts, clock)
             stack.push_async_callback(service._close)  # after both listeners
             if page:
@@ -191,8 +168,11 @@ class Service:
             await asyncio.wait({task})
 
     def health(self) -> Mapping[str, Any]:
-        """``status`` is ``ok`` or ``degraded``, with the reasons; for ``/health``."""
+        """``status`` is ``ok`` or ``degraded``, with the reasons; for ``/health``. ``account``:
+        the last that Zoom said about the number of streams."""
         reasons = [f"meeting {meeting}: {fault}" for meeting, fault in self._faults.items()]
+        if self._account.trouble is not None:
+            reasons.append(self._account.trouble)
         if self._store.trouble is not None:
             reasons.append(f"store: {self._store.trouble}")
         for meeting, run in self._runs.items():
@@ -204,6 +184,7 @@ class Service:
             "status": "degraded" if reasons else "ok",
             "meetings": len(self._runs),
             "reasons": reasons,
+            "account": self._account.said,
         }
 
     # -- webhooks -----------------------------------------------------------------------------
@@ -231,18 +212,23 @@ class Service:
         match notice:
             case Started(announcement=announcement):
                 await self._started(announcement)
-            case Interrupted(stream=stream):
+            case Interrupted(stream=stream, at_ms=at_ms):
                 run = self._run_of(notice)
                 if run is not None:
-                    run.interrupted(stream)
+                    run.interrupted(stream, at_ms)
             case Stopped(stream=stream, reason=reason):
                 run = self._run_of(notice)
                 if run is not None:
                     run.stopped(stream, reason)
+            case Concurrency():
+                self._account.take(notice)
 
     def _run_of(self, notice: Interrupted | Stopped) -> MeetingRun | None:
-        meeting = self._store.find(notice.product, notice.zoom_id)
-        run = self._runs.get(meeting) if meeting is not None else None
+        """By the stream first: webhooks of one webinar may carry different ids of it."""
+        run = next((run for run in self._runs.values() if run.receives(notice.stream)), None)
+        if run is None:
+            meeting = self._store.find(notice.product, notice.zoom_id)
+            run = self._runs.get(meeting) if meeting is not None else None
         if run is None:
             log.info("service.unknown_stream", notice=type(notice).__name__)
         return run
@@ -272,6 +258,8 @@ class Service:
                     stream=announcement.stream,
                     server_urls=announcement.server_urls,
                     announced_ms=announcement.announced_ms,
+                    id_key=announcement.id_key or "",
+                    number=announcement.number or "",
                 ),
             )
             state = MeetingState.replay(meeting_log.meeting, await meeting_log.events())
@@ -367,59 +355,6 @@ def _first_line(error: BaseException) -> str:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return f"{type(error).__name__}: {error}".splitlines()[0][:200]
-
-
-def _parts(
-    settings: Settings,
-    pool: DecodePool,
-    model: ChatClient | None,
-    clock: Clock,
-    speed: float,
-    ids: Ids | None,
-    rng: random.Random,
-) -> Parts:
-    credentials = Credentials(settings.zoom.client_id, settings.zoom.client_secret)
-    media = _MEDIA[settings.general.stt]
-    prompts = Prompts.load(settings.summarize.prompts)
-
-    def stream(announcement: Announcement, sink: Sink) -> RtmsStream:
-        return RtmsStream(
-            announcement,
-            sink,
-            credentials=credentials,
-            settings=settings.rtms,
-            media=media,
-            clock=clock,
-            rng=rng,
-            speed=speed,
-        )
-
-    def notes(meeting_log: MeetingLog, meeting_clock: MeetingClock) -> NotesStage:
-        extract = ExtractiveWriter()
-        names = ids or RandomIds()
-        writer: Writer = extract
-        if model is not None:
-            writer = ModelWriter(model, prompts, settings.summarize, clock=clock, ids=names)
-        return NotesStage(
-            log=meeting_log,
-            clock=meeting_clock,
-            machine=clock,
-            writer=writer,
-            fallback=None if model is None else extract,
-            settings=settings.summarize,
-            ids=names,
-        )
-
-    return Parts(
-        engine=settings.general.stt,
-        clock=clock,
-        speed=speed,
-        audio=settings.audio,
-        pool=pool,
-        stream=stream,
-        notes=notes,
-        restart_grace_s=settings.general.restart_grace_s,
-    )
 
 
 async def _listen(

@@ -7,21 +7,15 @@ Needs Debian's `flite`. The same script gives the same bytes (same flite, libopu
 from __future__ import annotations
 
 import argparse
-import shutil
-import subprocess
 import sys
-import tempfile
-import wave
 from collections.abc import Mapping
 from pathlib import Path
-
-import numpy as np
 
 from pipeline.base.errors import RtmsNotesError
 from pipeline.tapes.build import Pcm, build
 from pipeline.tapes.bundled import BUNDLED
-from pipeline.tapes.opus import RATE
 from pipeline.tapes.script import Script, load_script
+from pipeline.tapes.voices import Synthesizer
 from pipeline.tapes.writer import TapeWriter
 
 SCRIPT = Path(__file__).resolve().parent.parent / "prompts" / "cases" / "bundled.yaml"
@@ -37,27 +31,15 @@ TURN_PACE = {"t14": 0.9, "t23": 1.15, "t24": 0.9, "t27": 1.0}
 LIMIT = 3_000_000  # bytes
 
 
-def render(voice: str, text: str, pace: float, folder: Path) -> Pcm:
-    """One turn spoken by flite: mono int16 at 16 kHz."""
-    out = folder / "turn.wav"
-    stretch = f"duration_stretch={pace}"
-    command = ["flite", "-voice", voice, "--setf", stretch, "-t", text, "-o", str(out)]
-    subprocess.run(command, check=True)
-    with wave.open(str(out)) as sound:
-        if (sound.getframerate(), sound.getnchannels(), sound.getsampwidth()) != (RATE, 1, 2):
-            raise SystemExit(f"flite's voice {voice} is not 16 kHz mono")
-        return np.frombuffer(sound.readframes(sound.getnframes()), "<i2").astype(np.int16)
-
-
-def voices(script: Script, paces: Mapping[str, float]) -> dict[int, Pcm]:
+def voices(engine: Synthesizer, script: Script, paces: Mapping[str, float]) -> dict[int, Pcm]:
     """Every spoken turn, by its index. ``paces`` by turn id; other turns take their voice's."""
     found = {}
-    with tempfile.TemporaryDirectory() as folder:
-        for index, turn in enumerate(script.turns):
-            if turn.say is not None:
-                voice = script.actor(turn.who).voice
-                pace = paces.get(turn.id or "", PACE.get(voice, 1.0))
-                found[index] = render(voice, turn.say, pace, Path(folder))
+    for index, turn in enumerate(script.turns):
+        if turn.say is not None:
+            voice = script.actor(turn.who).voice
+            found[index] = engine.say(
+                voice, turn.say, paces.get(turn.id or "", PACE.get(voice, 1.0))
+            )
     return found
 
 
@@ -67,13 +49,11 @@ def main() -> int:
     parser.add_argument("--script", type=Path, default=SCRIPT)
     parser.add_argument("--out", type=Path, default=BUNDLED)
     options = parser.parse_args()
-    if shutil.which("flite") is None:
-        print("flite is missing; on Debian: apt-get install flite", file=sys.stderr)
-        return 1
     try:
+        engine = Synthesizer("flite")
         script = load_script(options.script)
         paces = TURN_PACE if options.script == SCRIPT else {}
-        header, lines = build(script, voices(script, paces), credit=CREDITS)
+        header, lines = build(script, voices(engine, script, paces), credit=CREDITS)
         with TapeWriter(options.out, header) as tape:
             for line in lines:
                 tape.write(line)

@@ -10,11 +10,12 @@ import msgspec
 import structlog
 
 from pipeline.audio import packet
-from pipeline.audio.packet import Samples
+from pipeline.audio.packet import UnusableAudio
 from pipeline.audio.segmenter import Closed, Cue, Grown, Opened
 from pipeline.audio.settings import AudioSettings
 from pipeline.audio.spool import PER_MS, Head, OpenSegment, SpokenSegment, discard
 from pipeline.audio.timeline import Coverage
+from pipeline.audio.unpack import Coding, Unpacker
 from pipeline.audio.vad import SileroVad, Vad
 from pipeline.audio.voice import Voice
 from pipeline.base.errors import StorageError
@@ -50,8 +51,9 @@ class _Track:
     """A voice and the segment it has open. A participant has one, and one more while audio older
     than the newest arrives (a burst of buffered audio after a reconnect)."""
 
-    def __init__(self, voice: Voice) -> None:
+    def __init__(self, voice: Voice, unpacker: Unpacker) -> None:
         self.voice = voice
+        self.unpacker = unpacker
         self.open: OpenSegment | None = None
         self.fed_at = 0  # the newest time of all packets when this track got its last one
         self.fed = False  # since the last tick
@@ -74,7 +76,9 @@ class AudioChain:
     ``memory_s``; ``trouble`` tells the last refusal, ``pending`` what waits and ``lost`` what had
     to be given up.
 
-    Raises UnusableAudio for a codec, rate or channel count that is not supported, EngineError
+    Stereo is mixed down. Each participant has a decoder of her own.
+
+    Raises UnusableAudio for a codec, rate or channel count that Zoom does not offer, EngineError
     (kind ``vad``) from the first packet when the VAD does not load.
     """
 
@@ -89,12 +93,11 @@ class AudioChain:
         vad: Callable[[], Vad] = SileroVad,
         ids: Ids | None = None,
     ) -> None:
-        packet.check_format(codec, sample_rate, channels)
+        self._coding = Coding(codec, sample_rate, channels)
         self._spool = spool
         self._settings = settings
         self._per_ms = sample_rate // 1000
         self._rate = sample_rate
-        self._channels = channels
         self._make_vad = vad
         self._ids = ids or RandomIds()
         self._spare_vads: list[Vad] = []
@@ -110,25 +113,26 @@ class AudioChain:
     def push(
         self, participant: str | None, speaker: str | None, timestamp_ms: int, data: bytes
     ) -> list[SpokenSegment]:
-        """A packet as it arrived: ``data`` begins at ``timestamp_ms``. None: mixed audio.
+        """A packet as it arrived, in the codec told: it begins at ``timestamp_ms``. None: mixed.
 
         Returns segments that are complete and durable by now, anybody's.
         """
-        samples, fault = packet.decode_l16(data, self._channels)
-        if fault is not None:
-            packet.count(fault)
+        data = self._coding.whole(data)
         if not 0 <= timestamp_ms < packet.LAST_TIME_MS:
             packet.count("bad_time")
             return self._collect()
-        if not len(samples):
+        length = self._coding.frames(data)
+        if not length:
+            if data:
+                packet.count("undecodable")
             return self._collect()
-        if len(samples) > packet.LONGEST_MS * self._per_ms:
+        if length > packet.LONGEST_MS * self._per_ms:
             packet.count("too_long")
         person = self._people.setdefault(participant, _Person(participant))
         person.speaker = speaker or person.speaker
-        end_ms = timestamp_ms + len(samples) // self._per_ms
+        end_ms = timestamp_ms + length // self._per_ms
         is_news, self._newest = end_ms > self._newest, max(self._newest, end_ms)
-        self._feed(person, timestamp_ms * self._per_ms, samples)
+        self._feed(person, timestamp_ms * self._per_ms, data, length)
         if is_news:
             self._end_silent(person)
         return self._collect()
@@ -173,9 +177,9 @@ class AudioChain:
 
     # -- packets to cues ------------------------------------------------------------------
 
-    def _feed(self, person: _Person, at: int, samples: Samples) -> None:
+    def _feed(self, person: _Person, at: int, data: bytes, length: int) -> None:
         for track in person.tracks:
-            place = track.voice.place(at, len(samples))
+            place = track.voice.place(at, length)
             if place == "known":
                 packet.count("repeated")
                 return
@@ -185,10 +189,16 @@ class AudioChain:
             if person.tracks:
                 packet.count("late")
             track = _Track(
-                Voice(self._rate, self._settings, person.coverage, self._lend, self._take_back)
+                Voice(self._rate, self._settings, person.coverage, self._lend, self._take_back),
+                Unpacker(self._coding, self._settings.bridge_ms * self._per_ms),
             )
             person.tracks.append(track)
         track.fed, track.fed_at, track.quiet_since = True, self._newest, None
+        try:
+            samples = track.unpacker.samples(at, data)
+        except UnusableAudio:
+            packet.count("undecodable")
+            return
         self._apply(person, track, track.voice.push(at, samples))
 
     def _follows(self, track: _Track, at: int) -> bool:

@@ -1,4 +1,4 @@
-"""Bytes of one packet to mono samples, and what can be wrong with them."""
+"""Mono samples, and what can be wrong with the packets they come from."""
 
 from __future__ import annotations
 
@@ -13,13 +13,10 @@ from pipeline.base.errors import OutsideError
 Samples = NDArray[np.float32]
 """Mono samples in -1..1."""
 
-RATES = (8_000, 16_000, 32_000, 48_000)
-"""Hz Zoom can be asked for (reference section 7.1)."""
-
 LONGEST_MS = 1_000
 """``send_rate`` is clamped to 1000 ms (reference section 7.1)."""
 
-Fault = Literal["empty", "odd_bytes", "too_long", "bad_time", "repeated", "late"]
+Fault = Literal["empty", "odd_bytes", "too_long", "bad_time", "repeated", "late", "undecodable"]
 """Why a packet was not used as it came. ``too_long`` ones are used: their samples are good."""
 
 LAST_TIME_MS = 1 << 42
@@ -27,7 +24,7 @@ LAST_TIME_MS = 1 << 42
 
 
 class UnusableAudio(OutsideError):
-    """Codec, rate or channels that this build cannot decode."""
+    """Codec, rate or channels that cannot be decoded, or (kind ``packet``) bytes that cannot."""
 
     source: ClassVar[str] = "audio"
 
@@ -37,34 +34,16 @@ def count(fault: Fault) -> None:
     metrics.AUDIO_FAULTS.labels(fault).inc()
 
 
-def check_format(codec: str, sample_rate: int, channels: int) -> None:
-    """Raises UnusableAudio (``kind`` codec, rate or channels) for what cannot be decoded."""
-    if codec.upper() != "L16":
-        raise UnusableAudio(f"audio codec {codec[:20]!r} is not supported, only L16", kind="codec")
-    if sample_rate not in RATES:
-        raise UnusableAudio(f"sample rate {sample_rate} is not one of {RATES}", kind="rate")
-    if channels not in (1, 2):
-        raise UnusableAudio(f"{channels} channels: only 1 or 2 are supported", kind="channels")
-
-
-def decode_l16(data: bytes, channels: int) -> tuple[Samples, Fault | None]:
-    """Signed 16-bit little-endian, interleaved (reference section 12.1), mixed down to mono.
-
-    Bytes beyond the last whole frame are left out and reported as ``odd_bytes``.
-    """
-    frame = 2 * channels
-    whole = len(data) - len(data) % frame
-    fault: Fault | None = None if whole == len(data) else "odd_bytes"
-    if whole == 0:
-        return np.zeros(0, np.float32), fault or "empty"
-    values = np.frombuffer(data, "<i2", whole // 2).astype(np.float32)
-    if channels == 2:
-        values = values.reshape(-1, 2).mean(axis=1, dtype=np.float32)
-    return values * np.float32(1 / 32_768), fault
+def mono(pcm: NDArray[np.int16]) -> Samples:
+    """Samples of shape (frames, channels), mixed down."""
+    values = pcm.astype(np.float32)
+    flat = values[:, 0] if pcm.shape[1] == 1 else values.mean(axis=1, dtype=np.float32)
+    return flat * np.float32(1 / 32_768)
 
 
 def encode_l16(samples: Samples) -> bytes:
-    """The inverse for mono samples; exact for samples that came from ``decode_l16``."""
+    """Mono samples as signed 16-bit little-endian; exact for those that ``mono`` made of one
+    channel."""
     scaled = np.rint(samples * np.float32(32_768))
     data: bytes = np.clip(scaled, -32_768, 32_767).astype("<i2").tobytes()
     return data

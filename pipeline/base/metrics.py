@@ -21,6 +21,19 @@ WEBHOOK_LATENCY = Histogram(
     "Time to answer a webhook",
     buckets=(0.001, 0.002, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 3.0),
 )
+CONCURRENCY = Counter(
+    "rtms_concurrency_total",
+    "Webhooks about the account's limit of streams (limited: one more was refused; near_limit)",
+    ["kind"],
+)
+CONCURRENT_STREAMS = Gauge(
+    "rtms_concurrent_streams", "Streams of the account, as its last such webhook said"
+)
+RESTARTS = Counter(
+    "rtms_restarts_total",
+    "Requests to start RTMS again, by outcome (asked, or the error)",
+    ["outcome"],
+)
 HTTP_REFUSED = Counter(
     "http_refused_total",
     "Connections cut off (full, no_request, stalled) and requests that are not HTTP (bad_http)",
@@ -35,6 +48,7 @@ UTTERANCES = Counter("transcript_utterances_total", "Final utterances stored", [
 AUDIO_FAULTS = Counter(
     "audio_faults_total", "Audio packets that could not be used as they came", ["reason"]
 )
+IMAGES = Counter("images_total", "Video and share images by what became of them", ["outcome"])
 STT_LAG = Histogram(
     "stt_lag_seconds",
     "From end of segment to its final text",

@@ -6,7 +6,7 @@ import functools
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, ParamSpec, TypeVar
+from typing import Annotated, Literal, ParamSpec, TypeVar
 
 import typer
 
@@ -21,7 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-tape_app = typer.Typer(help="Look at tapes.", no_args_is_help=True)
+tape_app = typer.Typer(help="Describe, cut and build tapes.", no_args_is_help=True)
 eval_app = typer.Typer(help="Score notes on scripted meetings.", no_args_is_help=True)
 app.add_typer(tape_app, name="tape")
 app.add_typer(eval_app, name="eval")
@@ -31,6 +31,7 @@ HomeOption = Annotated[
     typer.Option("--home", metavar="DIR", help="Folder of the store (RTMS_NOTES_HOME)."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+_SERVER, _HOOKS, _TIMES = "How its servers behave", "Webhooks", "Times, in seconds of the tape"
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", metavar="FILE", help="Settings file (TOML).")
 ]
@@ -128,6 +129,24 @@ def serve(
     allow_loopback: Annotated[
         bool, typer.Option(help="Also connect to ws:// on this machine (a fake Zoom).")
     ] = False,
+    media: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME,...",
+            help="Also receive audio, video, share, transcript, chat; saving is a setting.",
+        ),
+    ] = None,
+    tape: Annotated[
+        Path | None,
+        typer.Option("--tape", metavar="DIR", help="Record every stream as a tape into DIR."),
+    ] = None,
+    on_shutdown: Annotated[
+        str | None,
+        typer.Option(
+            metavar="keep|close",
+            help="Streams that run at the end: Zoom keeps them for us, or is asked to end them.",
+        ),
+    ] = None,
     speed: Annotated[
         float,
         typer.Option(
@@ -151,6 +170,9 @@ def serve(
         webhook_port=webhook_port,
         once=once,
         allow_loopback=allow_loopback,
+        media=media,
+        tape=tape,
+        on_shutdown=on_shutdown,
         speed=speed,
         json=json,
         home=home,
@@ -202,16 +224,132 @@ def emulate(
     ] = None,
     speed: Annotated[float, typer.Option(help="How many times faster than life.", min=0.1)] = 1.0,
     loop: Annotated[bool, typer.Option("--loop", help="Start over when the tape ends.")] = False,
+    script: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Faults to play (YAML or JSON).")
+    ] = None,
+    streams: Annotated[
+        int, typer.Option(help="Meetings that play the tape at once.", min=1, max=10_000)
+    ] = 1,
+    mode: Annotated[
+        Literal["strict", "tolerant"],
+        typer.Option(help="Refuse what Zoom does not allow, or clamp it.", rich_help_panel=_SERVER),
+    ] = "strict",
+    second: Annotated[
+        Literal["refuse", "kick"],
+        typer.Option(
+            help="A second connection: refused, or takes the first's place.",
+            rich_help_panel=_SERVER,
+        ),
+    ] = "refuse",
+    urls: Annotated[
+        Literal["both", "all", "split"],
+        typer.Option(help="Media URLs: one for all, one a kind.", rich_help_panel=_SERVER),
+    ] = "both",
+    media_form: Annotated[
+        Literal["object", "flat"],
+        typer.Option(help="Form of media messages; flat is older.", rich_help_panel=_SERVER),
+    ] = "object",
+    frames: Annotated[
+        Literal["text", "binary"],
+        typer.Option(help="Websocket frames it sends.", rich_help_panel=_SERVER),
+    ] = "text",
+    scopes: Annotated[
+        str,
+        typer.Option(metavar="NAME,...", help="Media the app may have.", rich_help_panel=_SERVER),
+    ] = "audio,video,deskshare,transcript,chat",
+    replay_missed: Annotated[
+        bool,
+        typer.Option(
+            "--replay/--no-replay",
+            help="Send what was said while nobody was there.",
+            rich_help_panel=_SERVER,
+        ),
+    ] = True,
+    start: Annotated[
+        Literal["first", "all"],
+        typer.Option(
+            help="Without --webhook: play when the first, or every, stream has a client.",
+            rich_help_panel=_SERVER,
+        ),
+    ] = "first",
+    spread: Annotated[
+        bool,
+        typer.Option(help="Serve streams out of step, as in life.", rich_help_panel=_SERVER),
+    ] = True,
+    webhook_form: Annotated[
+        Literal["flat", "nested"],
+        typer.Option(help="Fields under payload or payload.object.", rich_help_panel=_HOOKS),
+    ] = "flat",
+    webhook_alias: Annotated[
+        bool,
+        typer.Option(
+            "--webhook-alias",
+            help="Older event names (phone.call_rtms_...).",
+            rich_help_panel=_HOOKS,
+        ),
+    ] = False,
+    id_key: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KEY",
+            help="Key of the id (webinar: webinar_uuid, meeting_uuid).",
+            rich_help_panel=_HOOKS,
+        ),
+    ] = None,
+    webhook_timeout: Annotated[
+        float, typer.Option(help="Seconds to answer.", min=0.1, rich_help_panel=_HOOKS)
+    ] = 3.0,
+    webhook_retries: Annotated[
+        str,
+        typer.Option(
+            metavar="S,...", help="Seconds before each further try.", rich_help_panel=_HOOKS
+        ),
+    ] = "300,1200,3600",
+    keepalive: Annotated[
+        float,
+        typer.Option(help="Seconds between keep-alives.", min=0.1, rich_help_panel=_TIMES),
+    ] = 10.0,
+    misses: Annotated[
+        int,
+        typer.Option(
+            help="Unanswered ones before a client counts as gone.", min=1, rich_help_panel=_TIMES
+        ),
+    ] = 3,
+    connect_window: Annotated[
+        float, typer.Option(help="Seconds to connect in.", min=0, rich_help_panel=_TIMES)
+    ] = 60.0,
+    signaling_window: Annotated[
+        float, typer.Option(help="Seconds to come back in.", min=0, rich_help_panel=_TIMES)
+    ] = 60.0,
+    media_window: Annotated[
+        float,
+        typer.Option(help="Seconds to bring media back in.", min=0, rich_help_panel=_TIMES),
+    ] = 65.0,
+    buffer: Annotated[
+        float,
+        typer.Option(help="Seconds of media that are kept.", min=0, rich_help_panel=_TIMES),
+    ] = 60.0,
     json: JsonOption = False,
 ) -> None:
     """A fake Zoom that plays a tape to any RTMS client.
 
     Example: rtms-notes emulate --webhook http://localhost:8090/webhook
+
+    Faults come from a script, each at a second of the tape, or from the
+    control address while it runs (docs/emulator.md has all of them):
+
+    echo '- {fault: drop, at: 30, socket: media}' > faults.yaml;
+    rtms-notes emulate --script faults.yaml
+
+    curl -H 'Content-Type: application/json' CONTROL_URL/faults
+    -d '{"fault": "stall", "for": 5}'
     """
     from pipeline.cli.emulate import run
 
     run(
         tape=tape,
+        script=script,
+        json=json,
         host=host,
         port=port,
         tls=tls,
@@ -223,7 +361,27 @@ def emulate(
         webhook=webhook,
         speed=speed,
         loop=loop,
-        json=json,
+        streams=streams,
+        mode=mode,
+        second=second,
+        urls=urls,
+        media_form=media_form,
+        frames=frames,
+        scopes=scopes,
+        replay=replay_missed,
+        start=start,
+        spread=spread,
+        webhook_form=webhook_form,
+        webhook_alias=webhook_alias,
+        id_key=id_key,
+        webhook_timeout_s=webhook_timeout,
+        webhook_retries=webhook_retries,
+        keepalive_s=keepalive,
+        misses=misses,
+        connect_window_s=connect_window,
+        signaling_window_s=signaling_window,
+        media_window_s=media_window,
+        buffer_s=buffer,
     )
 
 
@@ -363,13 +521,109 @@ def bench(
 def tape_info(
     tape: Annotated[Path, typer.Argument(help="A tape (NAME.rtms.zst).")], json: JsonOption = False
 ) -> None:
-    """Describe a tape.
+    """Describe a tape, also one that was cut off.
 
     Example: rtms-notes tape info monday.rtms.zst
     """
-    from pipeline.cli.emulate import info as run
+    from pipeline.cli.tape import info as run
 
     run(tape=tape, json=json)
+
+
+OutTape = Annotated[
+    Path, typer.Option("--out", "-o", metavar="FILE", help="The new tape (NAME.rtms.zst).")
+]
+
+
+@tape_app.command("cut")
+@one_line_errors
+def tape_cut(
+    tape: Annotated[Path, typer.Argument(help="A tape (NAME.rtms.zst).")],
+    out: OutTape,
+    begin: Annotated[
+        str | None, typer.Option("--from", metavar="S", help="Seconds, or H:MM:SS. [default: 0]")
+    ] = None,
+    end: Annotated[
+        str | None,
+        typer.Option("--to", metavar="S", help="Seconds, or H:MM:SS. [default: the end]"),
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Write a piece of a tape as a tape of its own; without times, mend one that was cut off.
+
+    Example: rtms-notes tape cut monday.rtms.zst --from 1:30 --to 5:00 --out piece.rtms.zst
+    """
+    from pipeline.cli.tape import cut as run
+
+    run(tape=tape, begin=begin, end=end, out=out, json=json)
+
+
+@tape_app.command("build")
+@one_line_errors
+def tape_build(
+    inputs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="INPUT...",
+            help="Sound files (FILE or NAME=FILE, one a person) and a transcript (.vtt, .srt,"
+            " .json, .txt); or a script (.yaml); or tapes to put together.",
+        ),
+    ],
+    out: OutTape,
+    transcript: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The transcript, also as an input.")
+    ] = None,
+    voices: Annotated[
+        str | None,
+        typer.Option(
+            metavar="auto|flite|espeak-ng|none",
+            help="Speak a script or transcript. [default: auto for a script, else none]",
+        ),
+    ] = None,
+    mixed: Annotated[
+        bool, typer.Option("--mixed", help="The one sound file is of everybody.")
+    ] = False,
+    lossless: Annotated[
+        bool, typer.Option("--lossless", help="Keep sound files' samples (FLAC).")
+    ] = False,
+    share: Annotated[
+        list[str] | None,
+        typer.Option(metavar="IMAGE@S", help="Show a JPEG or PNG from here on; may be repeated."),
+    ] = None,
+    title: Annotated[str | None, typer.Option(help="Of the meeting.")] = None,
+    zone: Annotated[str | None, typer.Option(help="IANA time zone. [default: UTC]")] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Local start. [default: 2026-01-05T09:00:00]"),
+    ] = None,
+    credit: Annotated[str, typer.Option("--credits", help="Whose voices, under which terms.")] = "",
+    json: JsonOption = False,
+) -> None:
+    """Make a tape. The same inputs give the same tape.
+
+    Example: rtms-notes tape build anna.wav bob.wav meeting.vtt --out monday.rtms.zst
+    """
+    from pipeline.cli.tape import VOICES
+    from pipeline.cli.tape import build as run
+
+    if voices is not None and voices not in VOICES:
+        raise typer.BadParameter(
+            f"{voices!r} is not one of {', '.join(VOICES)}", param_hint="--voices"
+        )
+    run(
+        inputs=inputs,
+        out=out,
+        transcript=transcript,
+        voices=voices,
+        mixed=mixed,
+        lossless=lossless,
+        share=share or (),
+        title=title,
+        zone=zone,
+        start=start,
+        credit=credit,
+        json=json,
+    )
 
 
 @eval_app.command("notes")

@@ -38,6 +38,13 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     advice: str = ""
 
 
+class _Health(msgspec.Struct):
+    status: str
+    meetings: int
+    reasons: list[str]
+    account: str | None = None
+
+
 def run(*, json: bool, home: Path | None, config: Path | None) -> None:
     """Print all findings; exit status 1 when one failed."""
     settings = load(file=config, flags={"general.home": str(home) if home else None}).settings
@@ -63,7 +70,9 @@ async def examine(settings: Settings) -> list[Finding]:
     """All checks, in the order in which a meeting would fail on them."""
     checks: tuple[Callable[[Settings], Awaitable[list[Finding]]], ...] = (
         _credentials,
+        _api,
         _ports,
+        _service,
         _disk,
         _zone,
         _engine,
@@ -99,6 +108,61 @@ async def _credentials(settings: Settings) -> list[Finding]:
             )
         )
     return found
+
+
+async def _api(settings: Settings) -> list[Finding]:
+    """Whether a stream that breaks off can be started again; asks Zoom for a token."""
+    from pipeline.base.clock import SystemClock
+    from pipeline.base.errors import ConfigError
+    from pipeline.base.url_guard import UrlGuard
+    from pipeline.rtms.rest import RestError, ZoomApi
+
+    check = "Zoom REST API"
+    if not settings.zoom_api.is_on:
+        detail = "no credentials: a stream that breaks off has to be started again by hand"
+        return [Finding(check=check, state="skipped", detail=detail)]
+    guard = UrlGuard(settings.rtms.allowed_domains, settings.rtms.allow_loopback)
+    try:
+        api = ZoomApi(
+            settings.zoom_api,
+            app_client_id=settings.zoom.client_id,
+            guard=guard,
+            clock=SystemClock(),
+        )
+    except ConfigError as error:
+        return [Finding(check=check, state="failed", detail="refused", advice=str(error))]
+    try:
+        await api.log_in()
+    except RestError as error:
+        advice = "check ZOOM_ACCOUNT_ID, ZOOM_API_CLIENT_ID, ZOOM_API_CLIENT_SECRET"
+        return [Finding(check=check, state="failed", detail=str(error), advice=advice)]
+    finally:
+        await api.close()
+    return [Finding(check=check, state="ok", detail="gives a token")]
+
+
+async def _service(settings: Settings) -> list[Finding]:
+    """What a service that runs already says of itself."""
+    import aiohttp
+
+    general = settings.general
+    if general.port == 0:
+        return []
+    url = f"http://{general.host}:{general.port}/health"
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=3)) as session,
+            session.get(url, allow_redirects=False) as response,
+        ):
+            found = msgspec.json.decode(await response.read(), type=_Health)
+    except (TimeoutError, aiohttp.ClientError, OSError, ValueError):
+        return []  # none runs there, or it is something else: the ports say so
+    reasons = [Finding(check="service", state="warning", detail=one) for one in found.reasons]
+    if found.account is not None and found.account not in found.reasons:
+        reasons.append(Finding(check="account", state="warning", detail=found.account))
+    if reasons:
+        return reasons
+    return [Finding(check="service", state="ok", detail=f"runs, {found.meetings} meetings")]
 
 
 async def _ports(settings: Settings) -> list[Finding]:

@@ -18,12 +18,17 @@ from rich.text import Text
 
 from pipeline.base.errors import BadInput, NotFound, StorageError
 from pipeline.config import load, rows
+from pipeline.export import markdown
+from pipeline.export.beside import fault_line, happening_line, picture_line
+from pipeline.export.chat import audience, files_line, reactions_line
 from pipeline.export.escape import clean
 from pipeline.export.formats import FORMATS
+from pipeline.model.speech import Message
 from pipeline.model.state import MeetingState
 from pipeline.model.view import MeetingView
 from pipeline.store import rebuild as rebuilding
 from pipeline.store import verify as verifying
+from pipeline.store.layout import images as images_folder
 from pipeline.store.reader import Reader
 
 
@@ -65,22 +70,42 @@ def show(*, meeting: str, transcript: bool, json: bool, home: Path | None) -> No
     render(notes_only(FORMATS["md"].render(state)))
     if transcript:
         _print_transcript(state)
+    _print_faults(state)
+
+
+def _print_faults(state: MeetingState) -> None:
+    """What Zoom sent that could not be used."""
+    console = Console()
+    if state.faults:
+        console.print(Text("From Zoom, not usable", style="dim bold"))
+    for fault in state.faults.values():
+        console.print(Text(f"  {clean(fault_line(fault))}", style="dim"), soft_wrap=True)
 
 
 def _print_transcript(state: MeetingState) -> None:
     """Words, chat and gaps by time."""
     zone = ZoneInfo(state.view().zone)
     lines = [(u.start_ms, u.speaker or "Unknown speaker", u.text) for u in state.transcript()]
-    lines += [(m.at_ms, f"{m.speaker or 'Unknown'} (chat)", m.text) for m in state.chat()]
+    lines += [_chat_line(message) for message in state.chat()]
     lines += [(g.from_ms, "missing", g.detail or g.cause) for g in state.missing()]
+    lines += [(h.at_ms, "event", happening_line(h)) for h in state.happened()]
+    lines += [(i.at_ms, "picture", f"{picture_line(i)}: images/{i.file}") for i in state.pictures()]
     console = Console()
     console.print(Text("Transcript", style="bold"))
     for at_ms, who, words in sorted(lines, key=lambda line: line[0]):
         at = datetime.fromtimestamp(at_ms / 1000, zone).strftime("%H:%M:%S")
         line = Text(f"  {at} ", style="dim")
-        line.append(f"{clean(who)}: ", style="yellow" if who == "missing" else "bold")
+        style = {"missing": "yellow", "event": "dim", "picture": "dim"}.get(who, "bold")
+        line.append(f"{clean(who)}: ", style=style)
         line.append(clean(words))
         console.print(line, soft_wrap=True)
+
+
+def _chat_line(message: Message) -> tuple[int, str, str]:
+    marks = ", ".join(filter(None, ["chat", audience(message)]))
+    beside = [f"({line})" for line in (files_line(message), reactions_line(message)) if line]
+    words = " ".join([message.text, *beside])
+    return message.at_ms, f"{message.speaker or 'Unknown'} ({marks})", words
 
 
 def notes_only(markdown: str) -> str:
@@ -116,7 +141,13 @@ def export(*, meeting: str, format: str, out: Path | None, home: Path | None) ->
     if format not in FORMATS:
         raise BadInput(f"--format {format}: there are {', '.join(sorted(FORMATS))}")
     reader = _reader(home)
-    text = FORMATS[format].render(reader.state(reader.resolve(meeting)))
+    state = reader.state(reader.resolve(meeting))
+    if format == "md":
+        folder = images_folder(reader.home, state.meeting).absolute()
+        seen = os.path.relpath(folder, out.absolute().parent) if out is not None else str(folder)
+        text = markdown.render(state, Path(seen).as_posix())
+    else:
+        text = FORMATS[format].render(state)
     if out is None:
         sys.stdout.write(text if text.endswith("\n") else text + "\n")
         return

@@ -22,6 +22,9 @@ def run(
     webhook_port: int | None,
     once: bool,
     allow_loopback: bool,
+    media: str | None,
+    tape: Path | None,
+    on_shutdown: str | None,
     speed: float,
     json: bool,
     home: Path | None,
@@ -36,6 +39,9 @@ def run(
             "general.webhook_port": webhook_port,
             "general.home": str(home) if home else None,
             "rtms.allow_loopback": True if allow_loopback else None,
+            "rtms.on_shutdown": on_shutdown,
+            "general.media": None if media is None else names(media),
+            "general.tapes": str(tape) if tape else None,
         },
     ).settings
     missing = [
@@ -54,6 +60,11 @@ def run(
         )
     log.set_up(json=settings.general.log_json, level=settings.general.log_level)
     event_loop(_serve(settings, once=once, speed=speed, json=json))
+
+
+def names(text: str) -> list[str]:
+    """The parts of a list with commas."""
+    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 def event_loop(main: object) -> None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
+import msgspec
+
 from pipeline.rtms.enums import StopReason
 
 NORMAL: Final = 1000
 GOING_AWAY: Final = 1001
 
 
-@dataclass(frozen=True)
-class Send:
+class Send(msgspec.Struct, frozen=True, gc=False):
     """Put a message on a connection. ``kind``: ``audio``, ``video``, ``deskshare``, ``transcript``,
     ``chat``, ``event``, ``state``, ``keep_alive`` or ``protocol`` (answers)."""
 
@@ -21,26 +22,23 @@ class Send:
     kind: str = "protocol"
 
 
-@dataclass(frozen=True)
-class Close:
+class Close(msgspec.Struct, frozen=True, gc=False):
     """Close with a close frame, after what was sent before."""
 
     connection: int
     code: int = NORMAL
 
 
-@dataclass(frozen=True)
-class Abort:
+class Abort(msgspec.Struct, frozen=True, gc=False):
     """Drop the TCP connection without a close frame."""
 
     connection: int
 
 
-@dataclass(frozen=True)
-class Notify:
+class Notify(msgspec.Struct, frozen=True, gc=False):
     """Send a webhook. ``at``: its ``event_ts``, ms from the start."""
 
-    what: Literal["interrupted", "stopped"]
+    what: Literal["started", "interrupted", "stopped"]
     at: int
     reason: StopReason | None = None
 

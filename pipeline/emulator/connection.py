@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from pipeline.emulator.lane import Lane
+from pipeline.emulator.keepalive import Pulse
 from pipeline.rtms.enums import MEDIA_URL_KEY, MediaType
 
+if TYPE_CHECKING:
+    from pipeline.emulator.delivery import Feed
+    from pipeline.emulator.rendering import AudioFormat
 
-@dataclass
+
+@dataclass(eq=False)
 class Connection:
-    """``path`` None is signaling, else the media its URL is for. Times are ms from the start."""
+    """``path`` None is signaling, else the media its URL is for."""
 
     number: int
     path: MediaType | None
     greeted: bool = False
     """Its handshake was accepted."""
     media: MediaType = MediaType.NONE
-    lanes: dict[MediaType, Lane] = field(default_factory=dict)
+    feeds: list[Feed] = field(default_factory=list)
+    audio: AudioFormat | None = None
+    """What its audio is rendered in."""
     params: dict[str, object] = field(default_factory=dict)
-    next_ping: int = 0
-    pings: int = 0
-    unanswered: int = 0
+    pulse: Pulse = field(default_factory=Pulse)
     sent: int = 0
 
     def describe(self) -> dict[str, object]:
@@ -32,8 +37,8 @@ class Connection:
             "media_type": int(self.media),
             "media_params": self.params,
             "sent": self.sent,
-            "keep_alives": self.pings,
-            "unanswered": self.unanswered,
+            "keep_alives": self.pulse.sent,
+            "unanswered": self.pulse.unanswered,
         }
 
     @property

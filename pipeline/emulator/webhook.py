@@ -14,8 +14,6 @@ import structlog
 from pipeline.base.clock import Clock
 from pipeline.base.errors import BadInput, OutsideError
 from pipeline.emulator.settings import EmulatorSettings
-from pipeline.model.events import Product
-from pipeline.rtms.products import PRODUCTS
 from pipeline.rtms.signature import challenge_answer, webhook_signature
 
 _LOG = structlog.get_logger(__name__)
@@ -27,10 +25,10 @@ class WebhookFailed(OutsideError):
 
     source = "webhook"
 
-
-def event_name(product: Product, what: str) -> str:
-    """``meeting.rtms_started`` and the like."""
-    return PRODUCTS[product].prefixes[0] + what
+    @property
+    def busy(self) -> bool:
+        """Somebody is there who could not take it now."""
+        return self.kind == "timeout" or self.kind.startswith("http_5")
 
 
 class WebhookSender:
@@ -52,7 +50,8 @@ class WebhookSender:
                 f"--webhook {self._url!r}: not an address like http://localhost:8090/webhook"
             )
         self._session = aiohttp.ClientSession(
-            timeout=aiohttp.ClientTimeout(total=self._settings.webhook_timeout_s)
+            connector=aiohttp.TCPConnector(limit=0),  # waiting for a turn is no answer's fault
+            timeout=aiohttp.ClientTimeout(total=self._settings.webhook_timeout_s),
         )
         return self
 
@@ -81,28 +80,41 @@ class WebhookSender:
         return None
 
     async def send(
-        self, product: Product, what: str, at_ms: int, fields: Mapping[str, Any]
+        self, name: str, at_ms: int, fields: Mapping[str, Any], *, nested: bool = False
     ) -> None:
-        """One try. ``fields``: the payload. Raises WebhookFailed."""
-        name = event_name(product, what)
-        await self._post({"event": name, "event_ts": at_ms, "payload": dict(fields)})
+        """One try. ``fields``: the payload, or with ``nested`` (or by the settings) what stands
+        under ``payload.object``. Raises WebhookFailed."""
+        payload = dict(fields)
+        if nested or self._settings.webhook_form == "nested":
+            inside = {key: value for key, value in payload.items() if key != "account_id"}
+            payload = {key: payload[key] for key in payload if key == "account_id"}
+            payload["object"] = inside
+        await self._post({"event": name, "event_ts": at_ms, "payload": payload})
         self.delivered.append(name)
 
-    async def send_until_heard(
-        self, product: Product, what: str, at_ms: int, fields: Mapping[str, Any]
+    async def send_again(
+        self,
+        name: str,
+        at_ms: int,
+        fields: Mapping[str, Any],
+        *,
+        nested: bool = False,
+        after: WebhookFailed,
     ) -> bool:
-        """Try, and again after Zoom's delays (divided by the speed); False when all failed."""
-        delays = [delay / self._settings.speed for delay in self._settings.webhook_retries_s]
-        for delay in (*delays, None):
+        """The tries that follow a failed one, after Zoom's delays (divided by the speed); False
+        when all failed."""
+        error = after
+        for seconds in self._settings.webhook_retries_s:
+            delay = seconds / self._settings.speed
+            _LOG.warning("webhook failed", reason=str(error), again_in_s=delay)
+            await self._clock.sleep(delay)
             try:
-                await self.send(product, what, at_ms, fields)
-            except WebhookFailed as error:
-                _LOG.warning("webhook failed", reason=str(error), again_in_s=delay)
-                if delay is None:
-                    return False
-                await self._clock.sleep(delay)
+                await self.send(name, at_ms, fields, nested=nested)
+            except WebhookFailed as failed:
+                error = failed
             else:
                 return True
+        _LOG.warning("webhook given up", reason=str(error))
         return False
 
     async def _post(self, body: Mapping[str, Any]) -> bytes:

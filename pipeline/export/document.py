@@ -14,6 +14,7 @@ import msgspec
 from pipeline.export.standing import coverage, notes_label, standing
 from pipeline.export.times import Times
 from pipeline.model.events import LlmCalled, Product
+from pipeline.model.happening import Clip, FaultSeen, Happening, Image
 from pipeline.model.notes import NoteItem
 from pipeline.model.speech import Gap, Message, Participant, Utterance
 from pipeline.model.state import MeetingState
@@ -67,7 +68,9 @@ class ExportedNotes(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ExportDocument(msgspec.Struct, frozen=True, kw_only=True):
-    """A meeting. ``notices`` are sentences on what is not final or not certain."""
+    """A meeting. ``notices`` are sentences on what is not final or not certain; files of
+    ``images`` and ``clips`` are in the meeting's ``images`` folder; ``sessions`` are Zoom's
+    session ids and their last state."""
 
     format: Literal["rtms-notes/export"]
     version: Literal[1]
@@ -78,9 +81,14 @@ class ExportDocument(msgspec.Struct, frozen=True, kw_only=True):
     notes: ExportedNotes
     transcript: tuple[Utterance, ...]
     chat: tuple[Message, ...]
+    happenings: tuple[Happening, ...]
+    images: tuple[Image, ...]
+    clips: tuple[Clip, ...]
     streams: tuple[ExportedStream, ...]
     stages: tuple[StageHealth, ...]
     llm_calls: tuple[LlmCalled, ...]
+    faults: tuple[FaultSeen, ...]
+    sessions: dict[str, str]
 
 
 def document(state: MeetingState) -> ExportDocument:
@@ -120,6 +128,9 @@ def document(state: MeetingState) -> ExportDocument:
         ),
         transcript=tuple(state.transcript()),
         chat=tuple(state.chat()),
+        happenings=tuple(state.happened()),
+        images=tuple(state.pictures()),
+        clips=tuple(state.clips.values()),
         streams=tuple(
             ExportedStream(
                 id=stream.id,
@@ -133,6 +144,8 @@ def document(state: MeetingState) -> ExportDocument:
         ),
         stages=tuple(state.stages.values()),
         llm_calls=tuple(state.calls),
+        faults=tuple(state.faults.values()),
+        sessions=dict(state.sessions),
     )
 
 

@@ -2,14 +2,18 @@
 
 A line of the notes links to the words it stands on by ``[10:02:05 Anna](#^u7)``. Obsidian follows
 such a link to the block that ends in ``^u7``; everything else to the element with that id, which
-is why each line of the transcript carries both. Front matter uses the fields of the OpenOats
-meeting format where it has them; ours are ``x_*``.
+is why each line of the transcript carries both. Pictures of shared screens link to files in the
+meeting's ``images`` folder. Front matter uses the fields of the OpenOats meeting format where it
+has them; ours are ``x_*``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from urllib.parse import quote
 
+from pipeline.export.beside import Shown, happening_line, picture_line
+from pipeline.export.chat import answered, audience, files_line, reactions_line
 from pipeline.export.escape import clean, inline, prose, quoted, web_addresses
 from pipeline.export.standing import (
     UNKNOWN,
@@ -22,6 +26,7 @@ from pipeline.export.standing import (
 )
 from pipeline.export.timeline import timeline
 from pipeline.export.times import Times, lasting, weekday
+from pipeline.model.happening import Happening, Image
 from pipeline.model.notes import Kind, NoteItem
 from pipeline.model.speech import SHOWN, Gap, Message, Utterance
 from pipeline.model.state import MeetingState
@@ -38,8 +43,10 @@ SECTIONS: tuple[tuple[Kind, str], ...] = (
 _SEPARATOR = " \u2014 "
 
 
-def render(state: MeetingState) -> str:
-    """The whole meeting. Raises ValueError before its first event."""
+def render(state: MeetingState, images: str = "images") -> str:
+    """The whole meeting. ``images`` is the path of its pictures as seen from where the text will
+    be. Raises ValueError before the meeting's first event.
+    """
     view = state.view()
     times = Times(view.zone, view.started_ms)
     parts = [
@@ -49,7 +56,7 @@ def render(state: MeetingState) -> str:
         *_warnings(state, times),
         *_notes(state, times),
         "## Transcript",
-        *_transcript(state, times),
+        *_transcript(state, times, images),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -144,11 +151,12 @@ def _warnings(state: MeetingState, times: Times) -> list[str]:
 
 def _notes(state: MeetingState, times: Times) -> list[str]:
     items = state.notes.live()
+    shown = Shown(state)
     parts: list[str] = []
     for kind, heading in SECTIONS:
         here = [item for item in items if item.kind == kind]
-        lines = [_item(item, state, times) for item in here if not _withdrawn(item)]
-        withdrawn = [_item(item, state, times) for item in here if _withdrawn(item)]
+        lines = [_item(item, state, times, shown) for item in here if not _withdrawn(item)]
+        withdrawn = [_item(item, state, times, shown) for item in here if _withdrawn(item)]
         if withdrawn:
             lines += ["- Withdrawn:", *("  " + line for line in withdrawn)]
         if lines:
@@ -160,7 +168,7 @@ def _withdrawn(item: NoteItem) -> bool:
     return item.status == "retracted"
 
 
-def _item(item: NoteItem, state: MeetingState, times: Times) -> str:
+def _item(item: NoteItem, state: MeetingState, times: Times, shown: Shown) -> str:
     known = _known_addresses(item, state)
     text = prose(item.text, known)
     box = ""
@@ -169,7 +177,7 @@ def _item(item: NoteItem, state: MeetingState, times: Times) -> str:
     elif item.kind == "action":
         box = "[x] " if item.status == "done" else "[ ] "
     facts = [text, *_facts(item, times, known)]
-    links = ", ".join(_links(item, state, times))
+    links = ", ".join([*_links(item, state, times), *_screen(item, shown, times)])
     facts.append(links or "*no words cited*")
     if item.check.state == "unverified":
         reasons = "; ".join(inline(reason) for reason in item.check.reasons) or "no reason given"
@@ -229,7 +237,14 @@ def _links(item: NoteItem, state: MeetingState, times: Times) -> list[str]:
     return links
 
 
-def _transcript(state: MeetingState, times: Times) -> list[str]:
+def _screen(item: NoteItem, shown: Shown, times: Times) -> list[str]:
+    """A link to what was on the shared screen when the first words cited were said."""
+    first = min((e.start_ms for e in item.evidence), default=None)
+    image = None if first is None else shown.at(first)
+    return [] if image is None else [f"[screen {times.clock(image.at_ms)}](#^{image.id})"]
+
+
+def _transcript(state: MeetingState, times: Times, images: str) -> list[str]:
     lines = []
     for entry in timeline(state):
         match entry:
@@ -241,12 +256,44 @@ def _transcript(state: MeetingState, times: Times) -> list[str]:
                     _said(entry.id, entry.start_ms, entry.speaker, entry.text, note, times)
                 )
             case Message():
-                lines.append(
-                    _said(entry.id, entry.at_ms, entry.speaker, entry.text, " *(chat)*", times)
-                )
+                lines.append(_typed(entry, state, times))
+            case Happening():
+                lines.append(f"[{times.clock(entry.at_ms)}] *{inline(happening_line(entry))}*")
+            case Image():
+                lines.append(_picture(entry, times, images))
     return lines or ["Nothing was said."]
 
 
-def _said(ref: str, ms: int, speaker: str | None, text: str, note: str, times: Times) -> str:
+def _typed(message: Message, state: MeetingState, times: Times) -> str:
+    """A chat message: whom it was for before the text, files and reactions behind it."""
+    note = ", ".join(["chat", *filter(None, [inline(audience(message))])])
+    parent = answered(message, state)
+    if parent is not None:
+        who_asked = inline(parent.speaker or UNKNOWN)
+        note += f", answers [{times.clock(parent.at_ms)} {who_asked}](#^{parent.id})"
+    beside = [files_line(message), reactions_line(message)]
+    tail = "".join(f" *({inline(line)})*" for line in beside if line)
+    return _said(
+        message.id, message.at_ms, message.speaker, message.text, f" *({note})*", times, tail
+    )
+
+
+def _picture(image: Image, times: Times, images: str) -> str:
+    at = times.clock(image.at_ms)
+    line = inline(picture_line(image))
+    small, full = (quote(f"{images}/{name}", safe="/") for name in (image.thumb, image.file))
+    link = f"[![{line}, {at}]({small})]({full})"
+    return f'[{at}] *{line}* <a id="^{image.id}"></a>{link} ^{image.id}'
+
+
+def _said(
+    ref: str,
+    ms: int,
+    speaker: str | None,
+    text: str,
+    note: str,
+    times: Times,
+    tail: str = "",
+) -> str:
     name = f"**{inline(speaker)}:**" if speaker and clean(speaker) else f"**{UNKNOWN}:**"
-    return f'[{times.clock(ms)}] {name}{note} <a id="^{ref}"></a>{prose(text)} ^{ref}'
+    return f'[{times.clock(ms)}] {name}{note} <a id="^{ref}"></a>{prose(text)}{tail} ^{ref}'

@@ -21,6 +21,8 @@ MEDIA = {
     "audio": "audio",
     "transcript": "transcript",
     "chat": "chat",
+    "video": "video",
+    "deskshare": "screen share",
     "notes": "notes",
 }
 _STAGES = {
@@ -28,6 +30,7 @@ _STAGES = {
     "transcribe": "Speech-to-text",
     "summarize": "Notes",
     "store": "Store",
+    "images": "Pictures",
 }
 _WORDS = {
     "native": "Zoom's own transcript",
@@ -48,7 +51,7 @@ def coverage(state: MeetingState) -> Coverage:
     """Compare what is shown with what the notes say they have read."""
     words: list[Utterance | Message] = [
         *(u for u in state.utterances.values() if u.role in SHOWN and not u.deleted),
-        *(m for m in state.messages.values() if not m.deleted),
+        *state.open_chat(),
     ]
     read = [w for w in words if state.seqs.get(w.id, 0) <= state.covered_seq]
     ends = (w.end_ms if isinstance(w, Utterance) else w.at_ms for w in read)

@@ -1,6 +1,7 @@
 """What a stream told, as events of the log. Pure but for the counters it keeps.
 
-Everything that is not audio goes through here in the order in which it arrived.
+Everything that is not audio goes through here in the order in which it arrived; ``chat`` and
+``beside`` do so for what is typed and for what nobody said.
 """
 
 from __future__ import annotations
@@ -11,9 +12,12 @@ from typing import Literal
 import msgspec
 
 from pipeline.base import metrics
+from pipeline.meeting.beside import Beside
+from pipeline.meeting.chat import Chat
+from pipeline.meeting.words import sound
 from pipeline.model import events as ev
 from pipeline.model.gaps import Hole
-from pipeline.model.speech import Gap, Message, Role, Segment, Source, Utterance
+from pipeline.model.speech import Gap, Role, Segment, Source, Utterance
 from pipeline.model.state import MeetingState
 from pipeline.rtms import outputs as out
 
@@ -34,13 +38,9 @@ CAUSES = {
     "unusable_audio": "the audio could not be processed",
     "disk_full": "the disk was full for too long",
     "spool_lost": "spooled audio could not be read",
+    "images_dropped": "images came faster than they could be kept",
 }
 """What people read for each cause of a gap."""
-
-
-def sound(text: str) -> str:
-    """Text that can be stored: JSON may hold halves of characters (lone surrogates)."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 class Recorder:
@@ -57,11 +57,11 @@ class Recorder:
         self._primary_before: Source = "local" if before == "local" else "native"
         self._inherited: frozenset[str] = frozenset()
         self._utterance_count = len(state.utterances)
-        self._message_count = len(state.messages)
         self._segment_count = len(state.segments)
         self._gap_count = len(state.gaps)
         self._utterances = dict(state.utterances)
-        self._messages = {m.zoom_id: m for m in state.messages.values() if m.zoom_id}
+        self.chat = Chat(state, self.name_of)
+        self.beside = Beside(state, self.name_of)
         self._primary_gaps = [g for g in state.gaps.values() if _concerns(g.media, self._primary)]
 
     def name_of(self, participant: str) -> str | None:
@@ -147,33 +147,8 @@ class Recorder:
         return [ev.UtteranceSaid(utterance=changed)]
 
     def typed(self, stream: str, chat: out.ChatReceived) -> list[ev.Body]:
-        """A chat message, its edit or its deletion. Reactions and files are part 2's."""
-        known = self._messages.get(chat.zoom_id) if chat.zoom_id else None
-        if chat.operation == "new" and known is None:
-            self._message_count += 1
-            participant = None if chat.user_id is None else str(chat.user_id)
-            message = Message(
-                id=f"c{self._message_count}",
-                stream=stream,
-                at_ms=chat.at_ms,
-                text=sound(chat.text),
-                participant=participant,
-                speaker=(sound(chat.user_name) if chat.user_name else None)
-                or (self._names.get(participant) if participant else None),
-                zoom_id=chat.zoom_id,
-            )
-        elif chat.operation in ("update", "delete") and known is not None and not known.deleted:
-            message = msgspec.structs.replace(
-                known,
-                revision=known.revision + 1,
-                text=sound(chat.text) if chat.operation == "update" else known.text,
-                deleted=chat.operation == "delete",
-            )
-        else:
-            return []
-        if message.zoom_id:
-            self._messages[message.zoom_id] = message
-        return [ev.MessageSaid(message=message)]
+        """A chat message, or news of one."""
+        return self.chat.typed(stream, chat)
 
     # -- audio and gaps -------------------------------------------------------------------
 

@@ -7,7 +7,6 @@ left, one whose streams are over but whose last segments or final notes are not.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
@@ -23,12 +22,12 @@ from pipeline.meeting.heartbeat import Heartbeat
 from pipeline.meeting.parts import Parts
 from pipeline.meeting.patient_log import PatientLog
 from pipeline.meeting.recorder import Recorder
-from pipeline.meeting.stream_run import StreamRun, spooled
+from pipeline.meeting.stream_run import spooled
+from pipeline.meeting.streams import Streams
 from pipeline.meeting.transcriber import Transcriber
 from pipeline.model import events as ev
 from pipeline.model.log import MeetingLog
 from pipeline.model.state import MeetingState
-from pipeline.rtms.enums import RESTART_REASONS
 from pipeline.rtms.products import Announcement
 from pipeline.summarize.notes import NotesStage
 
@@ -56,22 +55,21 @@ class MeetingRun:
         )
         self._recorder = Recorder(state, parts.engine)
         self._clock = MeetingClock(parts.clock, parts.speed)
-        self._streams: dict[str, StreamRun] = {}
-        self._announced: deque[StreamRun] = deque()  # Zoom has a few streams a meeting at most
-        self._news = asyncio.Event()
-        self._last_ended_ms = max(
-            (s.at_ms for s in state.streams.values() if s.state == "ended"), default=None
-        )
-        self._had_streams = False
-        self._resumed: set[str] = set()
-        self._begun: list[StreamRun] = []
-        self._restart_expected = False
         self._accepting = True
         self._closing = asyncio.Event()
         self._refusals = 0
         health = state.stages.get("transcribe")
         self._engine_failures = health.count if health is not None else 0
         self._engine_well = health is None or health.state == "ok"
+        self._streams = Streams(
+            meeting_log=self._log,
+            state=state,
+            recorder=self._recorder,
+            clock=self._clock,
+            spool=spool,
+            parts=parts,
+            on_engine=self._on_engine,
+        )
 
     @property
     def meeting(self) -> str:
@@ -91,7 +89,7 @@ class MeetingRun:
     @property
     def speaker(self) -> str | None:
         """Who speaks now, by Zoom's word."""
-        return next((s.speaker for s in self._streams.values() if s.speaker), None)
+        return self._streams.speaker
 
     @property
     def accepting(self) -> bool:
@@ -102,47 +100,23 @@ class MeetingRun:
 
     def announce(self, announcement: Announcement) -> None:
         """A stream of this meeting: new, or known with other addresses (failover)."""
-        known = self._streams.get(announcement.stream)
-        if known is None:
-            self._open(announcement)
-        elif known.over_ms is not None:
-            known.successor = announcement  # once its end is in the log
-        else:
-            known.replaced(announcement)
+        self._streams.announce(announcement)
 
     def resume(self) -> None:
         """Connect again the streams that the log says are open: this process was down."""
-        beat = heartbeat.read(self._spool)
-        if beat is None:
-            beat = _last_sign(self._state)
-        self._clock.observe(beat.now_ms(self._parts.clock, self._parts.speed))
-        for stream in self._state.streams.values():
-            if stream.state != "ended":
-                announcement = Announcement(
-                    product=self._opened.product,
-                    zoom_id=self._opened.zoom_id,
-                    stream=stream.id,
-                    server_urls=stream.server_urls,
-                    announced_ms=stream.announced_ms,
-                    title=self._opened.title,
-                )
-                self._resumed.add(stream.id)
-                self._open(announcement, lost_ms=beat.meeting_ms)
-        ended = list(self._state.streams.values())[-1:]
-        if not self._streams and self._state.ended is None and ended:
-            self._restart_expected = ended[0].reason in RESTART_REASONS
+        self._streams.resume()
 
-    def interrupted(self, stream: str) -> None:
-        """Zoom lost our connection to a stream."""
-        known = self._streams.get(stream)
-        if known is not None:
-            known.interrupted()
+    def receives(self, stream: str) -> bool:
+        """Whether this is a stream of this run."""
+        return self._streams.receives(stream)
+
+    def interrupted(self, stream: str, at_ms: int | None = None) -> None:
+        """Zoom lost our connection to a stream, at this time of its clock."""
+        self._streams.interrupted(stream, at_ms)
 
     def stopped(self, stream: str, reason: int | None) -> None:
         """A stream is over."""
-        known = self._streams.get(stream)
-        if known is not None:
-            known.stopped(reason)
+        self._streams.stopped(stream, reason)
 
     def give_way(self) -> None:
         """A stream was announced while the end is worked out (not ``accepting``): stop, as for a
@@ -150,30 +124,10 @@ class MeetingRun:
         self._closing.set()
 
     async def close(self) -> None:
-        """Stop receiving and make durable what was heard; the meeting stays live in the log."""
+        """Stop receiving and make durable what was heard; the meeting stays live in the log. Zoom
+        keeps its streams for a reconnection, unless the settings want them ended."""
         self._closing.set()
-        self._news.set()
-        await asyncio.gather(*(stream.close() for stream in self._streams.values()))
-
-    def _open(self, announcement: Announcement, lost_ms: int | None = None) -> None:
-        stream = StreamRun(
-            announcement,
-            meeting_log=self._log,
-            state=self._state,
-            recorder=self._recorder,
-            clock=self._clock,
-            machine=self._parts.clock,
-            speed=self._parts.speed,
-            spool=self._spool,
-            audio=self._parts.audio,
-            open_stream=self._parts.stream,
-            on_engine=self._on_engine,
-            lost_ms=lost_ms,
-        )
-        self._had_streams = True
-        self._streams[stream.id] = stream
-        self._announced.append(stream)
-        self._news.set()
+        await self._streams.close()
 
     @property
     def _opened(self) -> ev.MeetingOpened:
@@ -201,7 +155,7 @@ class MeetingRun:
             beating = group.create_task(self._beat())
             noting = group.create_task(self._supervised(notes.run()))
             transcribing = group.create_task(self._transcribe())
-            await self._receive()
+            await self._streams.run()
             self._accepting = False
             tasks: list[asyncio.Task[Any]] = [beating, noting, transcribing]
             finished = False
@@ -233,83 +187,6 @@ class MeetingRun:
             return False
         await self._log.append(ev.MeetingFinished(at_ms=self._now()))
         return True
-
-    async def _receive(self) -> None:
-        """Until every stream is over and no other is expected, or the run is closed."""
-        async with asyncio.TaskGroup() as group:
-            running: set[asyncio.Task[None]] = set()
-            while not self._closing.is_set():
-                if not running and not await self._next_stream(self._patience()):
-                    return
-                while self._announced:
-                    stream = self._announced.popleft()
-                    running.add(group.create_task(self._one_stream(stream)))
-                self._news.clear()
-                news = asyncio.ensure_future(self._news.wait())
-                done, _ = await asyncio.wait({news, *running}, return_when=asyncio.FIRST_COMPLETED)
-                news.cancel()
-                running -= done
-
-    def _patience(self) -> float:
-        """Seconds to wait for another stream: some, after an end that asks for RTMS to be started
-        again, or when the process died during such a wait."""
-        expected, self._restart_expected = self._restart_expected, False
-        return self._parts.restart_grace_s / self._parts.speed if expected else 0.0
-
-    async def _next_stream(self, patience_s: float) -> bool:
-        """Whether another stream is announced within so many seconds of machine time."""
-        if not self._announced and patience_s > 0:
-            self._news.clear()
-            news = asyncio.ensure_future(self._news.wait())
-            patience = asyncio.ensure_future(self._parts.clock.sleep(patience_s))
-            await asyncio.wait({news, patience}, return_when=asyncio.FIRST_COMPLETED)
-            news.cancel()
-            patience.cancel()
-        return bool(self._announced)
-
-    async def _one_stream(self, stream: StreamRun) -> None:
-        opening = self._opening(stream.announcement)
-        self._begun.append(stream)
-        await self._log.append(*opening)
-        over = await stream.run()
-        self._begun.remove(stream)
-        if over is not None:
-            self._streams.pop(stream.id, None)
-            self._last_ended_ms = max(self._last_ended_ms or 0, stream.over_ms or self._now())
-            self._restart_expected = over.retryable
-            if stream.successor is not None:
-                self._open(stream.successor)
-
-    def _opening(self, announcement: Announcement) -> list[ev.Body]:
-        resumed = announcement.stream in self._resumed
-        self._resumed.discard(announcement.stream)
-        known = self._state.streams.get(announcement.stream)
-        if not resumed and known is not None and known.state == "connecting":
-            return []  # committed together with the meeting
-        bodies: list[ev.Body] = [
-            ev.StreamOpened(
-                stream=announcement.stream,
-                server_urls=announcement.server_urls,
-                announced_ms=announcement.announced_ms,
-                cause="resume" if resumed else "webhook",
-            )
-        ]
-        ends = [s.over_ms for s in self._begun]
-        alone = None not in ends
-        last_ended_ms = max(
-            (at_ms for at_ms in (self._last_ended_ms, *ends) if at_ms is not None), default=None
-        )
-        if last_ended_ms is not None and alone and not resumed:
-            away_to = announcement.announced_ms
-            if away_to > last_ended_ms:
-                bodies += self._recorder.gap(
-                    from_ms=last_ended_ms,
-                    to_ms=away_to,
-                    media="all",
-                    cause="between_streams",
-                    stream=announcement.stream,
-                )
-        return bodies
 
     async def _adopt_spool(self) -> None:
         """Take in segments that were durable when the process died but not yet in the log, and
@@ -435,16 +312,6 @@ class MeetingRun:
 
     def _ended_ms(self) -> int:
         """When the meeting ended: it may have before this process was started."""
-        if self._state.ended is not None and not self._had_streams:
+        if self._state.ended is not None and not self._streams.had_any:
             return self._state.ended.at_ms
-        return self._last_ended_ms or self._now()
-
-
-def _last_sign(state: MeetingState) -> Heartbeat:
-    """The newest meeting time that the log knows of, where no heartbeat was left."""
-    times = [u.end_ms for u in state.utterances.values()]
-    times += [m.at_ms for m in state.messages.values()]
-    times += [s.end_ms for s in state.segments.values()]
-    times += [s.at_ms for s in state.streams.values()]
-    newest = max(times, default=state.view().started_ms)
-    return Heartbeat(newest, newest)
+        return self._streams.last_ended_ms or self._now()

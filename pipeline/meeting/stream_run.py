@@ -1,8 +1,7 @@
 """One stream of a meeting: what Zoom sends becomes events, its audio becomes spooled segments.
 
-Receiving only hands over (``put``); everything else happens in tasks behind bounded queues. Audio
-has a task of its own, because the chain may take long after a reconnection delivered a minute of
-buffered audio, and words must not wait for it.
+Receiving only hands over (``put``); everything else happens in tasks behind bounded queues: words
+and states here, audio and images in intakes of their own, so that words wait for neither.
 """
 
 from __future__ import annotations
@@ -10,22 +9,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from enum import Enum
-from itertools import groupby
 from pathlib import Path
 from typing import Literal
 
 import structlog
 
-from pipeline.audio.chain import AudioChain
-from pipeline.audio.packet import UnusableAudio
 from pipeline.audio.settings import AudioSettings
-from pipeline.audio.spool import SpokenSegment
-from pipeline.base.channel import Channel, Closed
+from pipeline.base.channel import Channel
 from pipeline.base.clock import Clock, MeetingClock
 from pipeline.base.errors import EngineError
+from pipeline.meeting.audio_intake import AUDIO as AUDIO
+from pipeline.meeting.audio_intake import AudioIntake
+from pipeline.meeting.audio_intake import spooled as spooled
+from pipeline.meeting.images.intake import ImageIntake
 from pipeline.meeting.native import NativeTranscript
-from pipeline.meeting.patient_log import RETRY
-from pipeline.meeting.recorder import UNSURE_MS, Recorder, sound
+from pipeline.meeting.recorder import UNSURE_MS, Recorder
+from pipeline.meeting.settings import MeetingSettings
 from pipeline.model import events as ev
 from pipeline.model.gaps import REPLAY_SIGN_MS, GapMeter, Hole
 from pipeline.model.log import MeetingLog
@@ -39,23 +38,22 @@ log = structlog.get_logger()
 INBOX = 10_000
 """Words, people and states waiting for the log. Overflow rule: refused, measured as a gap."""
 
-AUDIO = 20_000
-"""Packets waiting for the audio chain: over eight minutes of four voices at 100 ms. The chain only
-waits for the disk, so this fills when the disk stands still. Overflow rule: refused, measured as
-a gap."""
+SLACK_MS = 50
+"""What meeting time is worth at the moment of a loss: it runs on by the machine's clock."""
 
-_BATCH = 64
+LONGEST_PACKET_MS = 100
+"""Of audio, before it is told (``send_rate`` is 100 by default)."""
+
+_DEFAULTS = MeetingSettings()
 _TICK_S = 0.2
 
 
 class _Mark(Enum):
     """Things that happen to a queue, in their place among what is in it."""
 
-    BREAK = "the connection was lost here"
     TICK = "look at the time"
 
 
-_Heard = out.AudioReceived | out.AudioFormat | _Mark
 _Told = tuple[int, out.Output | Announcement | _Mark]
 
 
@@ -63,7 +61,7 @@ class StreamRun:
     """Receives one stream until it is over; a ``Sink`` for its ``RtmsStream``.
 
     ``lost_ms`` is set when the stream goes on after this process was down: meeting time at which
-    it last heard anything.
+    it last heard anything. ``images``: the folder for pictures, None when there are to be none.
     """
 
     def __init__(
@@ -81,6 +79,8 @@ class StreamRun:
         open_stream: Callable[[Announcement, Sink], RtmsStream],
         on_engine: Callable[[EngineError | None], Awaitable[None]],
         lost_ms: int | None = None,
+        images: Path | None = None,
+        meeting: MeetingSettings = _DEFAULTS,
     ) -> None:
         self.announcement = announcement
         self.speaker: str | None = None
@@ -90,18 +90,40 @@ class StreamRun:
         self._clock = clock
         self._machine = machine
         self._speed = speed
-        self._spool = spool
-        self._audio_settings = audio
-        self._on_engine = on_engine
         self._native = NativeTranscript(recorder, announcement.stream, state.utterances.values())
-        self._meter = GapMeter(sign_ms=round(REPLAY_SIGN_MS * max(1.0, speed)))
+        self._announced_ms = announcement.announced_ms
+        self._made_at = machine.monotonic()
+        self._slack_ms = round(SLACK_MS * max(1.0, speed))
+        self._meter = GapMeter(
+            sign_ms=round(REPLAY_SIGN_MS * max(1.0, speed)),
+            continues_ms=LONGEST_PACKET_MS + self._slack_ms,
+        )
         self._holes: list[Hole] = []
         self._refused: dict[tuple[str, str], tuple[int, int]] = {}
-        self._chain: AudioChain | None = None
         self._inbox: Channel[_Told] = Channel("stream", INBOX)
-        self._audio: Channel[_Heard] = Channel("audio", AUDIO)
-        self._heard_ms = 0
-        self._heard_at = 0.0
+        self._audio = AudioIntake(
+            stream=announcement.stream,
+            spool=spool,
+            settings=audio,
+            recorder=recorder,
+            meeting_log=meeting_log,
+            machine=machine,
+            speed=speed,
+            now=self._now,
+            refuse=lambda cause, at_ms: self._refuse("audio", cause, at_ms),
+            on_engine=on_engine,
+        )
+        self._images = (
+            None
+            if images is None
+            else ImageIntake(
+                stream=announcement.stream,
+                folder=images,
+                settings=meeting,
+                recorder=recorder,
+                commit=self._append,
+            )
+        )
         self._over: out.StreamOver | None = None
         self._was_live = False
         self.over_ms: int | None = None
@@ -123,8 +145,13 @@ class StreamRun:
         """Take what the stream tells; never waits."""
         if isinstance(output, out.AudioReceived):
             self._saw("audio", output.timestamp_ms)
-            if not self._audio.offer(output):
+            if not self._audio.put(output):
                 self._refuse("audio", "overload", output.timestamp_ms)
+            return
+        if isinstance(output, out.ImageReceived):
+            self._saw_image(output.media, output.timestamp_ms)
+            if self._images is not None:
+                self._images.put(output)
             return
         match output:
             case out.TranscriptReceived(end_ms=end_ms, timestamp_ms=sent_ms):
@@ -137,15 +164,31 @@ class StreamRun:
                 | out.PeopleLeft(at_ms=at_ms)
                 | out.SpeakerChanged(at_ms=at_ms)
                 | out.FirstPacket(at_ms=at_ms)
+                | out.CamerasChanged(at_ms=at_ms)
+                | out.ChatGroupChanged(at_ms=at_ms)
+                | out.CallEvent(at_ms=at_ms)
+                | out.SessionChanged(at_ms=at_ms)
             ):
                 self._clock.observe(at_ms)
-            case out.AudioFormat():
+            case out.SharingStarted(at_ms=at_ms) | out.SharingStopped(at_ms=at_ms):
+                self._clock.observe(at_ms)
+                if self._images is not None:
+                    self._images.put(output)
+            case out.ImageFormat():
+                if self._images is not None:
+                    self._images.put(output)
+                return
+            case out.AudioFormat(send_rate_ms=send_rate_ms):
                 at_ms = self._now()
-                self._audio.offer(output)
-            case out.ConnectionLost(media=media, cause=cause):
+                self._meter.continues_ms = send_rate_ms + self._slack_ms
+                self._audio.format(output)
+            case out.ConnectionLost(media=media, cause=cause, silent_ms=silent_ms):
                 at_ms = self._now()
-                self._meter.lost(media, at_ms, cause)
-                self._audio.offer(_Mark.BREAK)
+                # What Zoom sent into a dead connection is gone, whatever it replays later.
+                self._meter.lost(media, at_ms - silent_ms, cause, unsure_ms=silent_ms)
+                self._audio.break_off()
+                if self._images is not None:
+                    self._images.break_off()
             case out.ConnectionBack(media=media):
                 at_ms = self._now()
                 self._meter.back(media, at_ms)
@@ -166,20 +209,31 @@ class StreamRun:
         if self._meter.open:
             self._holes += self._meter.seen("all", at_ms) + self._meter.seen(media, at_ms)
 
+    def _saw_image(self, media: str, at_ms: int) -> None:
+        """Images are never buffered by Zoom (reference section 12.1): they say nothing of the other
+        media of a socket."""
+        self._clock.observe(at_ms)
+        if self._meter.open:
+            self._holes += self._meter.seen(media, at_ms)
+
     def _refuse(self, media: str, cause: str, at_ms: int) -> None:
         """Something could not be taken in; the next tick makes a gap of it."""
         first, last = self._refused.get((media, cause), (at_ms, at_ms))
         self._refused[media, cause] = (min(first, at_ms), max(last, at_ms))
 
     def _now(self) -> int:
+        """Meeting time; it runs on from the announcement until the first timestamp is known."""
         now = self._clock.now_ms()
-        return self.announcement.announced_ms if now is None else now
+        if now is not None:
+            return now
+        ran_on = (self._machine.monotonic() - self._made_at) * self._speed
+        return self._announced_ms + int(ran_on * 1000)
 
     # -- from outside -----------------------------------------------------------------------
 
-    def interrupted(self) -> None:
-        """Zoom's webhook says that the connection is gone."""
-        self._stream.interrupted()
+    def interrupted(self, at_ms: int | None = None) -> None:
+        """Zoom's webhook says that the connection is gone (since ``at_ms``, Unix ms)."""
+        self._stream.interrupted(at_ms)
 
     def replaced(self, announcement: Announcement) -> None:
         """The stream was announced anew with other addresses."""
@@ -195,6 +249,10 @@ class StreamRun:
         """The service shuts down; Zoom keeps the stream for a reconnection."""
         await self._stream.close()
 
+    async def end(self) -> None:
+        """Ask Zoom to end the stream; ``run`` then returns how it ended."""
+        await self._stream.end()
+
     async def run(self) -> out.StreamOver | None:
         """Receive until the stream is over (how it ended) or closed (None).
 
@@ -204,7 +262,9 @@ class StreamRun:
             ticking = group.create_task(self._tick())
             group.create_task(self._receive(ticking))
             group.create_task(self._take())
-            group.create_task(self._listen())
+            group.create_task(self._audio.run())
+            if self._images is not None:
+                group.create_task(self._images.run())
         if self._over is not None and self.over_ms is not None:
             at_ms = self.over_ms
             await self._log.append(
@@ -243,15 +303,18 @@ class StreamRun:
             ticking.cancel()
             self._inbox.close()
             self._audio.close()
+            if self._images is not None:
+                self._images.close()
 
     async def _tick(self) -> None:
         """Muted streams send nothing: time itself must end what fell silent."""
         while True:
             await self._machine.sleep(max(0.05, _TICK_S / max(1.0, self._speed)))
-            if not len(self._audio):
-                self._audio.offer(_Mark.TICK)
+            self._audio.tick()
             if not len(self._inbox):
                 self._inbox.offer((self._now(), _Mark.TICK))
+            if self._images is not None:
+                self._images.tick(self._now())
 
     async def _take(self) -> None:
         async for at_ms, output in self._inbox:
@@ -280,6 +343,8 @@ class StreamRun:
                 return self._native.take(output)
             case out.ChatReceived():
                 return self._recorder.typed(self.id, output)
+            case out.ChatGroupChanged():
+                return self._recorder.chat.groups(self.id, output)
             case out.PeopleJoined(people=people):
                 return self._recorder.joined(people, at_ms)
             case out.PeopleLeft(participants=participants):
@@ -301,15 +366,38 @@ class StreamRun:
                 return [self._changed("paused", at_ms)]
             case out.StreamResumed():
                 return [self._changed("live", at_ms)]
-            case out.ProtocolFault(socket=socket, reason=reason, detail=detail):
+            case _:
+                return self._beside(output, at_ms)
+
+    def _beside(self, output: out.Output, at_ms: int) -> list[ev.Body]:
+        """What happened beside what was said."""
+        beside = self._recorder.beside
+        match output:
+            case out.SharingStarted():
+                return beside.sharing_started(self.id, output)
+            case out.SharingStopped():
+                return beside.sharing_stopped(self.id, at_ms)
+            case out.CallEvent():
+                return beside.call(self.id, output)
+            case out.SessionChanged():
+                return beside.session(self.id, output)
+            case out.VideoSubscribed(user_id=user_id, status=status, reason=reason) if status:
+                output = out.ProtocolFault(
+                    socket="signaling",
+                    reason="video_subscription",
+                    detail=f"the video of {user_id} was refused with status {status}: {reason}",
+                )
+                return self._beside(output, at_ms)
+            case out.ProtocolFault(socket=socket, reason=reason, detail=detail, sample=sample):
                 log.warning(
                     "stream.protocol_fault",
                     stream=self.id,
                     socket=socket,
                     reason=reason,
                     detail=detail,
+                    sample=sample.decode("utf-8", "replace"),
                 )
-                return []
+                return beside.fault(self.id, output, at_ms)
             case _:
                 return []
 
@@ -317,6 +405,9 @@ class StreamRun:
         self, state: Literal["live", "interrupted", "paused"], at_ms: int, detail: str = ""
     ) -> ev.StreamChanged:
         return ev.StreamChanged(stream=self.id, state=state, at_ms=at_ms, detail=detail)
+
+    async def _append(self, bodies: list[ev.Body]) -> None:
+        await self._log.append(*bodies)
 
     def _not_taken(self) -> list[ev.Body]:
         refused, self._refused = self._refused, {}
@@ -327,120 +418,3 @@ class StreamRun:
                 from_ms=first, to_ms=last + 1, media=media, cause=cause, stream=self.id
             )
         ]
-
-    async def _listen(self) -> None:
-        while (batch := await self._batch()) is not None:
-            for kind, group in groupby(batch, key=type):
-                if kind is out.AudioReceived:
-                    await self._hear([p for p in group if isinstance(p, out.AudioReceived)])
-                    continue
-                for mark in group:
-                    await self._mark(mark)
-        await self._flush()
-
-    async def _batch(self) -> list[_Heard] | None:
-        """What is waiting, at most ``_BATCH`` of it; None when there will be nothing more."""
-        try:
-            batch = [await self._audio.get()]
-            while len(self._audio) and len(batch) < _BATCH:
-                batch.append(await self._audio.get())
-        except Closed:
-            return None
-        return batch
-
-    async def _hear(self, packets: list[out.AudioReceived]) -> None:
-        if self._chain is None:
-            for packet in packets:
-                self._refuse("audio", "unusable_audio", packet.timestamp_ms)
-            return
-        try:
-            spoken = await asyncio.to_thread(_push_all, self._chain, packets)
-        except EngineError as error:
-            log.exception("stream.no_vad", stream=self.id)
-            await self._on_engine(error)
-            self._chain = None
-            await self._hear(packets)
-            return
-        self._heard_ms = packets[-1].timestamp_ms
-        self._heard_at = self._machine.monotonic()
-        await self._commit(spoken)
-
-    async def _mark(self, mark: _Heard) -> None:
-        if isinstance(mark, out.AudioFormat):
-            await self._flush()
-            await self._make_chain(mark)
-        elif self._chain is None:
-            return
-        elif mark is _Mark.BREAK:
-            await self._commit(await asyncio.to_thread(self._chain.break_off))
-        elif self._heard_ms:
-            ran_on = (self._machine.monotonic() - self._heard_at) * self._speed
-            now = self._heard_ms + int(ran_on * 1000)
-            await self._commit(await asyncio.to_thread(self._chain.tick, now))
-
-    async def _make_chain(self, told: out.AudioFormat) -> None:
-        try:
-            self._chain = AudioChain(
-                spool=self._spool,
-                settings=self._audio_settings,
-                codec=told.codec,
-                sample_rate=told.sample_rate,
-                channels=told.channels,
-            )
-        except UnusableAudio as error:
-            log.exception("stream.unusable_audio", stream=self.id)
-            await self._on_engine(EngineError(str(error), kind=error.kind))
-
-    async def _flush(self) -> None:
-        if self._chain is None:
-            return
-        await self._commit(await asyncio.to_thread(self._chain.flush))
-        for delay in RETRY.delays():
-            if not self._chain.pending:
-                break
-            await self._machine.sleep(delay)
-            await self._commit(await asyncio.to_thread(self._chain.tick, self._now()))
-        self._chain = None
-
-    async def _commit(self, spoken: list[SpokenSegment]) -> None:
-        assert self._chain is not None
-        for segment in spoken:
-            await self._log.append(*spooled(self._recorder, self.id, segment))
-        for lost in self._chain.lost():
-            await self._log.append(
-                *self._recorder.gap(
-                    from_ms=lost.start_ms,
-                    to_ms=lost.end_ms,
-                    media="audio",
-                    cause="disk_full",
-                    stream=self.id,
-                    participant=lost.participant,
-                )
-            )
-
-
-def spooled(recorder: Recorder, stream: str, segment: SpokenSegment) -> list[ev.Body]:
-    """The event that makes a durable segment part of the meeting."""
-    _, bodies = recorder.spooled(
-        stream=stream,
-        participant=segment.participant,
-        speaker=segment.speaker,
-        start_ms=segment.start_ms,
-        end_ms=segment.end_ms,
-        file=segment.file,
-        samples=segment.samples,
-    )
-    return bodies
-
-
-def _push_all(chain: AudioChain, packets: list[out.AudioReceived]) -> list[SpokenSegment]:
-    return [
-        segment
-        for packet in packets
-        for segment in chain.push(
-            None if packet.user_id is None else str(packet.user_id),
-            sound(packet.user_name) if packet.user_name else None,
-            packet.timestamp_ms,
-            packet.data,
-        )
-    ]

@@ -11,6 +11,7 @@ from typing import Literal
 
 import msgspec
 
+from pipeline.model.happening import Clip, Image
 from pipeline.model.notes import Patch
 from pipeline.model.speech import Gap, Message, Segment, Utterance
 
@@ -48,12 +49,15 @@ class StreamOpened(
     tag_field="kind",
     tag="stream_opened",
 ):
-    """A stream was announced, or announced anew with other URLs (``cause``)."""
+    """A stream was announced, or announced anew with other URLs (``cause``). ``id_key``: which key
+    of the webhook held the meeting's id; ``number``: Zoom's numeric meeting id, if told."""
 
     stream: str
     server_urls: str
     announced_ms: int
     cause: Literal["webhook", "failover", "resume"] = "webhook"
+    id_key: str = ""
+    number: str = ""
 
 
 class StreamChanged(
@@ -222,7 +226,7 @@ class StageChanged(
 ):
     """Health of a stage as shown in the meeting's state; written when it changes."""
 
-    stage: Literal["stream", "transcribe", "summarize", "store"]
+    stage: Literal["stream", "transcribe", "summarize", "store", "images"]
     state: Literal["ok", "degraded", "failed"]
     at_ms: int
     error: str = ""
@@ -259,6 +263,90 @@ class MeetingFinished(
     at_ms: int
 
 
+class SharingStarted(_Body, frozen=True, kw_only=True, tag="sharing_started"):
+    """Somebody shares the screen."""
+
+    stream: str
+    at_ms: int
+    participant: str | None = None
+    speaker: str | None = None
+
+
+class SharingStopped(_Body, frozen=True, kw_only=True, tag="sharing_stopped"):
+    """Nobody shares any more; the names are those of who did."""
+
+    stream: str
+    at_ms: int
+    participant: str | None = None
+    speaker: str | None = None
+
+
+class CallHappened(_Body, frozen=True, kw_only=True, tag="call_happened"):
+    """A contact center event (reference section 10.2): hold, transfer, conference, ..."""
+
+    stream: str
+    at_ms: int
+    what: str
+    participant: str | None = None
+    speaker: str | None = None
+    mode: str | None = None
+
+
+class MessageReacted(_Body, frozen=True, kw_only=True, tag="message_reacted"):
+    """An emoji was put on a chat message (``message`` is our id), or taken off it."""
+
+    message: str
+    emoji: str
+    at_ms: int
+    participant: str | None = None
+    speaker: str | None = None
+    removed: bool = False
+
+
+class ChatGroupsChanged(_Body, frozen=True, kw_only=True, tag="chat_groups_changed"):
+    """Chat groups or their members changed. ``raw``: Zoom's own JSON, whose fields are not
+    documented, cut to 4 KiB; ``names``: what could be read of it, group ids to names."""
+
+    stream: str
+    at_ms: int
+    change: str
+    raw: str
+    names: dict[str, str] = {}
+
+
+class SessionChanged(_Body, frozen=True, kw_only=True, tag="session_changed"):
+    """One session of a stream (normally one a user) is in another state."""
+
+    stream: str
+    session: str
+    state: str
+    at_ms: int
+
+
+class ImageKept(_Body, frozen=True, kw_only=True, tag="image_kept"):
+    """A picture of a shared screen is on the disk."""
+
+    image: Image
+
+
+class ClipKept(_Body, frozen=True, kw_only=True, tag="clip_kept"):
+    """Video or screen share is being saved; the same id again once it is complete."""
+
+    clip: Clip
+
+
+class ProtocolFaulted(_Body, frozen=True, kw_only=True, tag="protocol_faulted"):
+    """Something from Zoom could not be used, the first of its kind on a connection. ``count``: so
+    many connections of this meeting have had it by now."""
+
+    stream: str
+    socket: str
+    reason: str
+    detail: str
+    at_ms: int
+    count: int = 1
+
+
 Body = (
     MeetingOpened
     | StreamOpened
@@ -276,6 +364,15 @@ Body = (
     | StageChanged
     | MeetingEnded
     | MeetingFinished
+    | SharingStarted
+    | SharingStopped
+    | CallHappened
+    | MessageReacted
+    | ChatGroupsChanged
+    | SessionChanged
+    | ImageKept
+    | ClipKept
+    | ProtocolFaulted
 )
 
 

@@ -13,6 +13,10 @@ import msgspec
 REPLAY_SIGN_MS = 500
 """Media at least this much older than the return was buffered, not live."""
 
+CONTINUES_MS = 150
+"""Media that begins so soon after the loss goes on where it broke off: a packet of 100 ms, and
+50 ms for what the clock is worth. It proves the replay however short the outage was."""
+
 SETTLE_MS = 5_000
 """So long after the return without any media, the outage is taken as not replayed."""
 
@@ -36,10 +40,17 @@ class _Outage(msgspec.Struct, kw_only=True):
 class GapMeter:
     """Tracks outages by media kind (``all``, ``audio``, ``transcript``, ...) of one stream.
 
-    ``buffer_ms``: how much Zoom replays at most (reference section 16: 60 s).
+    ``buffer_ms``: how much Zoom replays at most (reference section 16: 60 s). ``continues_ms``
+    can be set anew once the length of a packet is known.
     """
 
-    def __init__(self, buffer_ms: int = 60_000, sign_ms: int = REPLAY_SIGN_MS) -> None:
+    def __init__(
+        self,
+        buffer_ms: int = 60_000,
+        sign_ms: int = REPLAY_SIGN_MS,
+        continues_ms: int = CONTINUES_MS,
+    ) -> None:
+        self.continues_ms = continues_ms
         self._buffer_ms = buffer_ms
         self._sign_ms = sign_ms
         self._outages: dict[str, _Outage] = {}
@@ -79,9 +90,10 @@ class GapMeter:
             return []
         del self._outages[media]
         sign_ms = min(self._sign_ms, (outage.back_ms - outage.lost_ms) // 2)
-        if timestamp_ms > outage.back_ms - max(REPLAY_SIGN_MS, sign_ms):
+        continues = timestamp_ms <= outage.lost_ms + outage.unsure_ms + self.continues_ms
+        if not continues and timestamp_ms > outage.back_ms - max(REPLAY_SIGN_MS, sign_ms):
             return _hole(media, outage, outage.back_ms)
-        unsure_to = min(outage.lost_ms + outage.unsure_ms, timestamp_ms)
+        unsure_to = min(outage.lost_ms + outage.unsure_ms, timestamp_ms, outage.back_ms)
         not_kept_to = outage.back_ms - self._buffer_ms
         return _hole(media, outage, max(unsure_to, not_kept_to))
 

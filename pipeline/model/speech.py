@@ -49,8 +49,32 @@ class Utterance(msgspec.Struct, frozen=True, kw_only=True):
     deleted: bool = False
 
 
+class SharedFile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A file that a chat message names; its content is not ours. ``size`` in bytes, if told."""
+
+    id: str | None = None
+    name: str | None = None
+    size: int | None = None
+
+
+class Reaction(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Somebody's emoji on a chat message."""
+
+    emoji: str
+    participant: str | None = None
+    speaker: str | None = None
+
+
+Audience = Literal["everyone", "individual", "group", "hosts"]
+
+
 class Message(msgspec.Struct, frozen=True, kw_only=True):
-    """A chat message. ``id`` is ``c1``, ``c2``, ... within the meeting; ``zoom_id`` is Zoom's."""
+    """A chat message. ``id`` is ``c1``, ``c2``, ... within the meeting; ``zoom_id`` is Zoom's.
+
+    ``session`` is who it is for, None when not told; ``chat_group`` is a group's id or name,
+    ``to_id`` and ``to_name`` the receiver of a direct message. ``parent``: Zoom's id of the
+    message it answers. ``reactions`` are those that stand; they come from events of their own.
+    """
 
     id: str
     stream: str
@@ -61,6 +85,18 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     zoom_id: str | None = None
     revision: int = 1
     deleted: bool = False
+    session: Audience | None = None
+    chat_group: str | None = None
+    to_id: str | None = None
+    to_name: str | None = None
+    parent: str | None = None
+    files: tuple[SharedFile, ...] = ()
+    reactions: tuple[Reaction, ...] = ()
+
+    @property
+    def private(self) -> bool:
+        """Not meant for everybody: marked wherever it is shown, and never read by the notes."""
+        return self.session in ("individual", "group", "hosts") or self.to_id is not None
 
 
 class Segment(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,7 +119,8 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
 class Gap(msgspec.Struct, frozen=True, kw_only=True):
     """A stretch of the meeting something is missing from.
 
-    ``media``: what is missing (``all``, ``audio``, ``transcript``, ``notes``). ``cause``: one
+    ``media``: what is missing (``all``, ``audio``, ``transcript``, ``video``, ``deskshare``,
+    ``notes``). ``cause``: one
     stable word (``media_lost``, ``signaling_lost``, ``process_down``, ``between_streams``,
     ``stt_failed``, ``summary_skipped``, ...); ``detail`` is for people.
     """

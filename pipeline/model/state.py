@@ -7,8 +7,17 @@ from collections.abc import Iterable
 import msgspec
 
 from pipeline.model import events as ev
+from pipeline.model.happening import Clip, FaultSeen, Happening, HappeningKind, Image
 from pipeline.model.notes import Notes, apply
-from pipeline.model.speech import SHOWN, Gap, Message, Participant, Segment, Utterance
+from pipeline.model.speech import (
+    SHOWN,
+    Gap,
+    Message,
+    Participant,
+    Reaction,
+    Segment,
+    Utterance,
+)
 from pipeline.model.view import MeetingView, StageHealth, StreamView
 
 
@@ -33,6 +42,12 @@ class MeetingState:
         self.utterances: dict[str, Utterance] = {}
         self.messages: dict[str, Message] = {}
         self.gaps: dict[str, Gap] = {}
+        self.happenings: dict[str, Happening] = {}
+        self.images: dict[str, Image] = {}
+        self.clips: dict[str, Clip] = {}
+        self.faults: dict[str, FaultSeen] = {}  # by "socket reason"
+        self.sessions: dict[str, str] = {}
+        self.chat_groups: dict[str, str] = {}
         self.stages: dict[str, StageHealth] = {}
         self.calls: list[ev.LlmCalled] = []
         self.notes = Notes()
@@ -62,9 +77,21 @@ class MeetingState:
         shown = (m for m in self.messages.values() if not m.deleted)
         return sorted(shown, key=lambda m: (m.at_ms, int(m.id[1:])))
 
+    def open_chat(self) -> list[Message]:
+        """Chat messages that were meant for everybody: all that the notes may read."""
+        return [message for message in self.chat() if not message.private]
+
     def missing(self) -> list[Gap]:
         """Gaps by start time."""
         return sorted(self.gaps.values(), key=lambda g: (g.from_ms, g.id))
+
+    def happened(self) -> list[Happening]:
+        """Screens shared and call events, by time."""
+        return sorted(self.happenings.values(), key=lambda h: (h.at_ms, int(h.id[1:])))
+
+    def pictures(self) -> list[Image]:
+        """Pictures of shared screens, by time."""
+        return sorted(self.images.values(), key=lambda i: (i.at_ms, int(i.id[1:])))
 
     def view(self) -> MeetingView:
         """The meeting's head as readers see it. Raises ValueError before the first event."""
@@ -100,6 +127,8 @@ class MeetingState:
                     announced_ms=body.announced_ms,
                     state="connecting",
                     at_ms=body.announced_ms,
+                    id_key=body.id_key,
+                    number=body.number,
                 )
                 self.ended = self.finished = None  # a later stream of the same meeting
             case ev.StreamChanged() as body:
@@ -137,7 +166,10 @@ class MeetingState:
             case ev.MessageSaid(message=message):
                 earlier = self.messages.get(message.id)
                 if earlier is None or message.revision > earlier.revision:
-                    self.messages[message.id] = message
+                    reactions = () if earlier is None else earlier.reactions
+                    self.messages[message.id] = msgspec.structs.replace(
+                        message, reactions=reactions
+                    )
                     self.seqs[message.id] = event.seq
             case ev.GapFound(gap=gap):
                 self.gaps[gap.id] = gap
@@ -161,6 +193,72 @@ class MeetingState:
                 self.ended = body
             case ev.MeetingFinished() as body:
                 self.finished = body
+            case _:
+                self._beside(event)
+
+    def _beside(self, event: ev.Event) -> None:
+        """What happened beside what was said."""
+        match event.body:
+            case ev.SharingStarted() as body:
+                self._happened(event.seq, "sharing_started", body)
+            case ev.SharingStopped() as body:
+                self._happened(event.seq, "sharing_stopped", body)
+            case ev.CallHappened() as body:
+                self._happened(event.seq, "call", body, what=body.what, mode=body.mode)
+            case ev.MessageReacted() as body:
+                self._reacted(body)
+            case ev.ChatGroupsChanged(names=names):
+                self.chat_groups.update(names)
+            case ev.SessionChanged(session=session, state=state):
+                self.sessions[session] = state
+            case ev.ImageKept(image=image):
+                self.images[image.id] = image
+            case ev.ClipKept(clip=clip):
+                self.clips[clip.id] = clip
+            case ev.ProtocolFaulted() as body:
+                key = f"{body.socket} {body.reason}"
+                known = self.faults.get(key)
+                self.faults[key] = FaultSeen(
+                    socket=body.socket,
+                    reason=body.reason,
+                    detail=body.detail,
+                    first_ms=body.at_ms if known is None else known.first_ms,
+                    last_ms=body.at_ms,
+                    count=body.count,
+                )
+
+    def _happened(
+        self,
+        seq: int,
+        kind: HappeningKind,
+        body: ev.SharingStarted | ev.SharingStopped | ev.CallHappened,
+        what: str = "",
+        mode: str | None = None,
+    ) -> None:
+        name = f"e{seq}"
+        self.happenings[name] = Happening(
+            id=name,
+            kind=kind,
+            stream=body.stream,
+            at_ms=body.at_ms,
+            what=what,
+            participant=body.participant,
+            speaker=body.speaker,
+            mode=mode,
+        )
+
+    def _reacted(self, body: ev.MessageReacted) -> None:
+        known = self.messages.get(body.message)
+        if known is None:
+            return
+        reaction = Reaction(emoji=body.emoji, participant=body.participant, speaker=body.speaker)
+        standing = tuple(
+            r
+            for r in known.reactions
+            if (r.emoji, r.participant) != (reaction.emoji, reaction.participant)
+        )
+        reactions = standing if body.removed else (*standing, reaction)
+        self.messages[known.id] = msgspec.structs.replace(known, reactions=reactions)
 
     def _stream(self, stream: str, **fields: object) -> None:
         known = self.streams.get(stream)

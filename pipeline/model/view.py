@@ -22,7 +22,8 @@ class StageHealth(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StreamView(msgspec.Struct, frozen=True, kw_only=True):
-    """One RTMS stream of a meeting. ``state``: connecting, live, interrupted, paused, ended."""
+    """One RTMS stream of a meeting. ``state``: connecting, live, interrupted, paused, ended.
+    ``id_key`` and ``number`` as in ``StreamOpened``."""
 
     id: str
     server_urls: str
@@ -31,6 +32,8 @@ class StreamView(msgspec.Struct, frozen=True, kw_only=True):
     at_ms: int
     reason: int | None = None
     detail: str = ""
+    id_key: str = ""
+    number: str = ""
 
 
 class MeetingView(msgspec.Struct, frozen=True, kw_only=True):

@@ -50,8 +50,23 @@ class Terminated(msgspec.Struct, frozen=True):
     reason: int | None
 
 
+class StreamClosed(msgspec.Struct, frozen=True):
+    """Message 22: the answer to our wish to end the stream. Status 0: Zoom ends it now, and tells
+    so by message 8; another: it goes on. ``reason`` is Zoom's text."""
+
+    status: int
+    reason: str
+
+
 Control = (
-    Send | SignalingAccepted | MediaAccepted | Refused | MediaInterrupted | Terminating | Terminated
+    Send
+    | SignalingAccepted
+    | MediaAccepted
+    | Refused
+    | MediaInterrupted
+    | Terminating
+    | Terminated
+    | StreamClosed
 )
 
 Effect = Control | Output

@@ -9,6 +9,7 @@ from pipeline.rtms.enums import (
     ContentType,
     DataOption,
     MediaType,
+    Resolution,
     SampleRate,
     language_code,
 )
@@ -16,11 +17,12 @@ from pipeline.rtms.layout import single
 from pipeline.rtms.messages import MediaRequest, SignalingRequest
 from pipeline.rtms.params import (
     CHAT_DEFAULTS,
-    SHARE_DEFAULTS,
-    VIDEO_DEFAULTS,
+    CONTENT_TYPES,
     AudioParams,
     MediaParams,
     TranscriptParams,
+    VideoParams,
+    check_audio_params,
 )
 from pipeline.rtms.products import PRODUCTS, Announcement
 from pipeline.rtms.settings import RtmsSettings
@@ -35,7 +37,8 @@ class Greeting:
     ) -> None:
         self._settings = settings
         self._sequence = 0
-        self._ids = {PRODUCTS[announcement.product].id_keys[0]: announcement.zoom_id}
+        key = announcement.id_key or PRODUCTS[announcement.product].id_keys[0]
+        self._ids = {key: announcement.zoom_id}
         self._stream = announcement.stream
         self._signature = handshake_signature(
             credentials.client_id,
@@ -74,27 +77,57 @@ class Greeting:
 
 
 def wanted_params(media: MediaType, settings: RtmsSettings) -> MediaParams:
-    """L16, 16 kHz, mono, a stream per participant; transcript in the language of the settings."""
+    """What the settings ask for, of the media in the mask. Everything the settings say is named,
+    so that what Zoom echoes can be compared with it."""
     types = single(media)
     return MediaParams(
-        audio=AudioParams(
-            content_type=ContentType.RAW_AUDIO,
-            sample_rate=SampleRate.SR_16K,
-            channel=Channel.MONO,
-            codec=Codec.L16,
-            data_opt=DataOption.AUDIO_MULTI_STREAMS,
-            send_rate=settings.send_rate_ms,
-        )
-        if MediaType.AUDIO in types
-        else None,
-        video=VIDEO_DEFAULTS if MediaType.VIDEO in types else None,
-        deskshare=SHARE_DEFAULTS if MediaType.DESKSHARE in types else None,
-        transcript=TranscriptParams(
-            content_type=ContentType.TEXT,
-            src_language=language_code(settings.language) if settings.language else None,
-            enable_lid=settings.detect_language,
-        )
-        if MediaType.TRANSCRIPT in types
-        else None,
+        audio=_audio(settings) if MediaType.AUDIO in types else None,
+        video=_video(settings) if MediaType.VIDEO in types else None,
+        deskshare=_share(settings) if MediaType.DESKSHARE in types else None,
+        transcript=_transcript(settings) if MediaType.TRANSCRIPT in types else None,
         chat=CHAT_DEFAULTS if MediaType.CHAT in types else None,
+    )
+
+
+def _audio(settings: RtmsSettings) -> AudioParams:
+    wanted = AudioParams(
+        content_type=CONTENT_TYPES[settings.content_type],
+        sample_rate=SampleRate[f"SR_{settings.sample_rate // 1000}K"],
+        channel=Channel(settings.channels),
+        codec=Codec[settings.codec],
+        data_opt=DataOption.AUDIO_MIXED_STREAM
+        if settings.mixed
+        else DataOption.AUDIO_MULTI_STREAMS,
+        send_rate=settings.audio_every_ms,
+    )
+    check_audio_params(wanted)
+    return wanted
+
+
+def _video(settings: RtmsSettings) -> VideoParams:
+    return VideoParams(
+        content_type=ContentType.RAW_VIDEO,
+        codec=Codec[settings.video_codec],
+        resolution=Resolution[settings.video_resolution],
+        fps=settings.video_rate,
+        data_opt=DataOption.VIDEO_SINGLE_INDIVIDUAL_STREAM
+        if settings.video == "individual"
+        else DataOption.VIDEO_SINGLE_ACTIVE_STREAM,
+    )
+
+
+def _share(settings: RtmsSettings) -> VideoParams:
+    return VideoParams(
+        content_type=ContentType.RAW_VIDEO,
+        codec=Codec[settings.share_codec],
+        resolution=Resolution[settings.share_resolution],
+        fps=settings.share_rate,
+    )
+
+
+def _transcript(settings: RtmsSettings) -> TranscriptParams:
+    return TranscriptParams(
+        content_type=ContentType.TEXT,
+        src_language=language_code(settings.language) if settings.language else None,
+        enable_lid=settings.detect_language,
     )

@@ -32,9 +32,13 @@ class Timeline:
 
     def read(self, value: int | None) -> int:
         """The time of a message, in Unix milliseconds."""
-        found = None if value is None else unix_ms(value)
-        if found is None:
+        if value is None:
             return self._latest
-        if found > self._latest:
-            self._latest = found
-        return found
+        if not EARLIEST_MS <= value < LATEST_MS:  # nearly always milliseconds already
+            found = unix_ms(value)
+            if found is None:
+                return self._latest
+            value = found
+        if value > self._latest:
+            self._latest = value
+        return value

@@ -18,11 +18,13 @@ class StreamLive(msgspec.Struct, frozen=True):
 
 class ConnectionLost(msgspec.Struct, frozen=True):
     """Media stops coming. ``media``: the URL key of its socket (``all``, ``audio``, ...); when
-    signaling is lost, one of these for each socket."""
+    signaling is lost, one of these for each socket. ``silent_ms``: so long before this was noticed
+    nothing, not even a keep-alive, had come on it (Zoom's time); 0: it was heard until now."""
 
     media: str
     cause: Literal["media_lost", "signaling_lost"]
     detail: str
+    silent_ms: int = 0
 
 
 class ConnectionBack(msgspec.Struct, frozen=True):

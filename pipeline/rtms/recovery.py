@@ -9,24 +9,24 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final, Literal
+from typing import Final
 
 from pipeline.model.events import Product
 from pipeline.rtms.effects import Send
 from pipeline.rtms.ending import stopped, window_missed
-from pipeline.rtms.enums import MEDIA_URL_KEY, UNSUPPORTED_MEDIA, MediaType
+from pipeline.rtms.enums import MEDIA_URL_KEY, MediaType, StopReason
 from pipeline.rtms.layout import Layout, media_sockets, single, subscription, total
+from pipeline.rtms.media_set import MediaSet, unoffered
 from pipeline.rtms.messages import EventSubscription, ReadyAck
 from pipeline.rtms.orders import Close, Open, Order, Phase, Socket
 from pipeline.rtms.outputs import (
-    ConnectionBack,
-    ConnectionLost,
     ProtocolFault,
     StreamLive,
     StreamOver,
 )
+from pipeline.rtms.requests import close_request
 from pipeline.rtms.timing import Timing
-from pipeline.rtms.verdict import Cause, Verdict, explained, verdict
+from pipeline.rtms.verdict import Cause, Verdict, ends_the_stream, explained, media_refused, verdict
 
 SIGNALING: Final = "signaling"
 
@@ -54,13 +54,18 @@ class Recovery:
         self._rng = rng
         self._wanted = media
         self._signaling = Socket(SIGNALING, tuple(urls), MediaType.NONE)
-        self._media: dict[str, Socket] = {}
-        self._live = False
+        self._media = MediaSet()
         self._acked = False
         self._ack_due = False
         self._ending: StreamOver | None = None
         self._drain_until = 0.0
         self._terminating: StreamOver | None = None
+        self._asked_until: float | None = None
+
+    @property
+    def up_since(self) -> float | None:
+        """When the signaling connection came up; None while there is none."""
+        return self._signaling.up_since if self._signaling.phase is Phase.UP else None
 
     @property
     def wake_at(self) -> float | None:
@@ -74,6 +79,8 @@ class Recovery:
             for socket in self._sockets()
             if socket.phase is Phase.WAITING
         ]
+        if self._asked_until is not None:
+            times.append(self._asked_until)
         return min(times, default=None)
 
     # -- from the sockets -------------------------------------------------------------------
@@ -90,25 +97,20 @@ class Recovery:
             return []
         self._up(self._signaling, now)
         self._acked = False
-        before = self._media
-        self._media, orders = self._plan(urls)
-        if not any(socket.phase is not Phase.GONE for socket in self._media.values()):
+        planned = media_sockets(self._layout, self._product, self._wanted, urls)
+        orders = unoffered(self._wanted, planned)
+        if not planned:
             detail = "Zoom offers no media connection: check the app's RTMS scopes"
             return [*orders, *self._end(StreamOver(None, detail, False))]
-        for name, socket in self._media.items():
-            known = before.pop(name, None)
-            if known is not None:
-                socket.before, socket.told_lost = known.before, known.told_lost
-            if socket.phase is not Phase.GONE:
-                socket.until = now + self._timing.media_window
-                orders += self._open(socket)
-        # What was lost under a name that is not used any more is as good as back with the rest.
-        orders += [ConnectionBack(name) for name, socket in before.items() if socket.told_lost]
+        orders += self._media.plan(planned)
+        for socket in self._media.sockets.values():
+            socket.until = now + self._timing.media_window
+            orders += self._open(socket)
         return orders
 
     def media_ready(self, name: str, now: float) -> list[Order]:
         """Message 4 was good."""
-        socket = self._media.get(name)
+        socket = self._media.sockets.get(name)
         if self._done or socket is None or socket.phase is not Phase.OPENING:
             return []
         self._up(socket, now)
@@ -123,9 +125,11 @@ class Recovery:
         socket.why = explained(name, status, reason)
         match verdict(status, _cause(socket)):
             case Verdict.FATAL:
+                if self._goes_on_without(socket) and not ends_the_stream(status):
+                    return self._lose(socket, "media_refused", socket.why)
                 return self._end(StreamOver(None, socket.why, False))
             case Verdict.WITHOUT:
-                return self._without(socket, UNSUPPORTED_MEDIA[status])
+                return self._without(socket, media_refused(status))
             case Verdict.RETRY_SOON:
                 return self._later(socket, now, soon=True)
             case _:
@@ -138,6 +142,8 @@ class Recovery:
             return []
         socket.why = f"{name}: {detail}"
         if not retryable:
+            if self._goes_on_without(socket):
+                return self._lose(socket, "media_refused", socket.why)
             return self._end(StreamOver(None, socket.why, False))
         socket.urls = (*socket.urls[1:], *socket.urls[:1])
         return self._later(socket, now)
@@ -151,25 +157,27 @@ class Recovery:
         socket.why = f"{name}: {detail}"
         if self._ending is not None:
             socket.phase = Phase.IDLE
-            return self._finish() if not self._any_media_up() else []
+            return self._finish() if not self._media.any_up else []
         wait = 0.0 if silent else self._timing.trigger_wait
         if socket is self._signaling:
             if self._terminating is not None:
                 return self._begin_end(self._terminating, now)
+            if self._asked_until is not None:
+                return self._begin_end(_left("Zoom closed the connection"), now)
             self._wait(socket, now + wait, now + self._timing.signaling_window)
-            return self._rest_media(detail)
+            return self._media.rest(detail)
         if self._signaling.phase is not Phase.UP:
             socket.phase = Phase.IDLE
-            return self._tell_lost(socket, "signaling_lost", detail)
+            return self._media.tell_lost(socket, "signaling_lost", detail)
         self._wait(socket, now + wait, now + self._timing.media_window)
-        return self._tell_lost(socket, "media_lost", detail)
+        return self._media.tell_lost(socket, "media_lost", detail)
 
     def media_interrupted(self, media: MediaType, now: float) -> list[Order]:
         """Zoom says that media is lost while signaling is alive."""
         if self._done or self._signaling.phase is not Phase.UP:
             return []
         orders: list[Order] = []
-        for socket in self._concerned(media):
+        for socket in self._media.concerned(media):
             soon = now + next(self._timing.reconnect.delays(self._rng))
             if socket.phase is Phase.WAITING:
                 socket.at = min(socket.at, soon)
@@ -177,7 +185,9 @@ class Recovery:
                 self._wait(socket, soon, now + self._timing.media_window)
                 socket.reconnect = self._after_first()
                 orders.append(Close(socket.name))
-                orders += self._tell_lost(socket, "media_lost", "Zoom lost the media connection")
+                orders += self._media.tell_lost(
+                    socket, "media_lost", "Zoom lost the media connection"
+                )
         return orders
 
     def terminating(self, reason: int | None) -> list[Order]:
@@ -191,23 +201,44 @@ class Recovery:
             return self._begin_end(self._terminating, now)
         return self._begin_end(stopped(reason), now)
 
+    # -- from us ----------------------------------------------------------------------------
+
+    def leave(self, now: float, patience: float) -> list[Order]:
+        """Ask Zoom to end the stream (section 11.4). It is over when Zoom says so, or does not
+        within ``patience`` seconds; at once when there is no connection to ask on."""
+        if self._done or self._asked_until is not None:
+            return []
+        if self._signaling.phase is not Phase.UP:
+            return self._end(_left("there was no connection to ask on; Zoom gives it up by itself"))
+        self._asked_until = now + patience
+        return [Send(close_request(self._stream))]
+
+    def leave_refused(self, status: int, reason: str, now: float) -> list[Order]:
+        """Message 22 with another status than 0: Zoom goes on, we do not."""
+        if self._done or self._asked_until is None:
+            return []
+        return self._begin_end(_left(explained("close", status, reason)), now)
+
     # -- from webhooks ----------------------------------------------------------------------
 
-    def interrupted(self, now: float) -> list[Order]:
-        """Zoom lost signaling, and with it media."""
+    def interrupted(self, now: float, *, past: bool | None = None) -> list[Order]:
+        """Zoom lost signaling, and with it media. ``past``: whether it says so of a time before the
+        connection came up that we have, for a webhook may be minutes late (section 2.5). None: that
+        is not known; then it is taken to be while the connection is young."""
         signaling = self._signaling
         if self._done:
             return []
         soon = now + next(self._timing.reconnect.delays(self._rng))
         if signaling.phase is Phase.WAITING:
             signaling.at = min(signaling.at, soon)
-            return self._close_media("Zoom lost the connection")
-        stale = now - signaling.up_since < self._timing.stale_trigger
-        if signaling.phase is not Phase.UP or stale:
+            return self._media.close("Zoom lost the connection")
+        if past is None:
+            past = now - signaling.up_since < self._timing.stale_trigger
+        if signaling.phase is not Phase.UP or past:
             return []
         self._wait(signaling, soon, now + self._timing.signaling_window)
         signaling.reconnect = self._after_first()
-        return [Close(SIGNALING), *self._close_media("Zoom lost the connection")]
+        return [Close(SIGNALING), *self._media.close("Zoom lost the connection")]
 
     def replaced(self, urls: Sequence[str], now: float) -> list[Order]:
         """A server failed and the stream was announced anew: both connections from scratch."""
@@ -216,7 +247,7 @@ class Recovery:
         self._signaling.urls = tuple(urls)
         self._terminating = None
         orders: list[Order] = [Close(SIGNALING)]
-        orders += self._close_media("Zoom moved the stream to another server")
+        orders += self._media.close("Zoom moved the stream to another server")
         return [*orders, *self._open_signaling(now, window=True)]
 
     # -- time -------------------------------------------------------------------------------
@@ -227,6 +258,8 @@ class Recovery:
             return []
         if self._ending is not None:
             return self._finish() if now >= self._drain_until else []
+        if self._asked_until is not None and now >= self._asked_until:
+            return self._begin_end(_left("Zoom did not answer in time"), now)
         orders: list[Order] = []
         for socket in list(self._sockets()):
             if socket.phase is not Phase.WAITING or now < min(socket.at, socket.until):
@@ -234,7 +267,7 @@ class Recovery:
             if now >= socket.until:
                 orders += self._give_up(socket)
             elif socket is self._signaling:
-                orders += self._close_media("the connection to Zoom is built anew")
+                orders += self._media.close("the connection to Zoom is built anew")
                 orders += self._open_signaling(now, window=False)
             elif self._signaling.phase is Phase.UP:
                 orders += self._open(socket)
@@ -250,24 +283,10 @@ class Recovery:
 
     def _sockets(self) -> Iterator[Socket]:
         yield self._signaling
-        yield from self._media.values()
+        yield from self._media.sockets.values()
 
     def _socket(self, name: str) -> Socket | None:
-        return self._signaling if name == SIGNALING else self._media.get(name)
-
-    def _any_media_up(self) -> bool:
-        return any(socket.phase is Phase.UP for socket in self._media.values())
-
-    def _plan(self, urls: Mapping[str, str]) -> tuple[dict[str, Socket], list[Order]]:
-        planned = media_sockets(self._layout, self._product, self._wanted, urls)
-        orders: list[Order] = []
-        if "all" not in planned:
-            orders = [
-                ProtocolFault(name, "media_refused", "no URL for it: the app may lack the scope")
-                for one in single(self._wanted)
-                if (name := MEDIA_URL_KEY[one]) not in planned
-            ]
-        return {name: Socket(name, (url,), one) for name, (url, one) in planned.items()}, orders
+        return self._signaling if name == SIGNALING else self._media.sockets.get(name)
 
     def _open_signaling(self, now: float, *, window: bool) -> list[Order]:
         if window:
@@ -311,16 +330,17 @@ class Recovery:
         return [] if socket is self._signaling else self._resolved()
 
     def _give_up(self, socket: Socket) -> list[Order]:
-        others = any(
-            other.phase in (Phase.UP, Phase.OPENING, Phase.WAITING)
-            for other in self._media.values()
-            if other is not socket
-        )
-        if socket is not self._signaling and others:
-            socket.phase = Phase.GONE
-            fault = ProtocolFault(socket.name, "media_given_up", f"not back in time; {socket.why}")
-            return [fault, *self._resolved()]
-        return self._end(window_missed(self._live, socket.why))
+        if self._goes_on_without(socket):
+            return self._lose(socket, "media_given_up", f"not back in time; {socket.why}")
+        return self._end(window_missed(self._media.live, socket.why))
+
+    def _goes_on_without(self, socket: Socket) -> bool:
+        return socket is not self._signaling and self._media.others(socket)
+
+    def _lose(self, socket: Socket, reason: str, detail: str) -> list[Order]:
+        """Go on without this media socket."""
+        socket.phase = Phase.GONE
+        return [ProtocolFault(socket.name, reason, detail), *self._resolved()]
 
     def _without(self, socket: Socket, missing: MediaType) -> list[Order]:
         """Scope missing: the same socket with fewer media types, or no such socket. A status about
@@ -339,16 +359,16 @@ class Recovery:
             socket.media = wanted
             return [fault, *self._open(socket)]
         socket.phase = Phase.GONE
-        if all(other.phase is Phase.GONE for other in self._media.values()):
+        if all(other.phase is Phase.GONE for other in self._media.sockets.values()):
             return [fault, *self._end(StreamOver(None, socket.why, False))]
         return [fault, *self._resolved()]
 
     def _resolved(self) -> list[Order]:
         """Ready ack (section 8): the first when every media socket was answered or failed, then
         one for each that came back."""
-        sockets = self._media.values()
+        sockets = self._media.sockets.values()
         opening = any(socket.phase is Phase.OPENING for socket in sockets)
-        if not self._ack_due or not self._any_media_up() or (opening and not self._acked):
+        if not self._ack_due or not self._media.any_up or (opening and not self._acked):
             return []
         self._ack_due = False
         orders: list[Order] = [Send(ReadyAck(rtms_stream_id=self._stream))]
@@ -359,67 +379,21 @@ class Recovery:
             events = subscription(self._product, total(single(granted)))
             if events:
                 orders.append(Send(EventSubscription(events=events)))
-        for socket in sockets:
-            if socket.phase is Phase.UP and socket.told_lost:
-                socket.told_lost = False
-                orders.append(ConnectionBack(socket.name))
+        orders += self._media.tell_back()
         if first_ack:
-            orders.append(StreamLive(not self._live))
-            self._live = True
+            orders.append(StreamLive(not self._media.live))
+            self._media.live = True
             for socket in sockets:
                 if socket.phase is Phase.WAITING:
-                    orders += self._tell_lost(socket, "media_lost", socket.why)
+                    orders += self._media.tell_lost(socket, "media_lost", socket.why)
         return orders
-
-    def _concerned(self, media: MediaType) -> list[Socket]:
-        sockets = list(self._media.values())
-        if media:
-            bits = total(single(media))
-            return [socket for socket in sockets if total(single(socket.media)) & bits]
-        down = [s for s in sockets if s.phase in (Phase.WAITING, Phase.OPENING)]
-        return down or sockets
-
-    def _rest_media(self, detail: str) -> list[Order]:
-        """Signaling is gone: media that is not up waits for it, media that is up goes on."""
-        orders: list[Order] = []
-        for socket in self._media.values():
-            if socket.phase is Phase.OPENING:
-                orders.append(Close(socket.name))
-            if socket.phase in (Phase.OPENING, Phase.WAITING):
-                socket.phase = Phase.IDLE
-        return orders if self._any_media_up() else [*orders, *self._tell_all_lost(detail)]
-
-    def _close_media(self, detail: str) -> list[Order]:
-        orders: list[Order] = []
-        for socket in self._media.values():
-            if socket.phase in (Phase.UP, Phase.OPENING):
-                orders.append(Close(socket.name))
-            if socket.phase is not Phase.GONE:
-                socket.phase = Phase.IDLE
-        return orders + self._tell_all_lost(detail)
-
-    def _tell_all_lost(self, detail: str) -> list[Order]:
-        return [
-            order
-            for socket in self._media.values()
-            if socket.phase is not Phase.GONE
-            for order in self._tell_lost(socket, "signaling_lost", detail)
-        ]
-
-    def _tell_lost(
-        self, socket: Socket, cause: Literal["media_lost", "signaling_lost"], detail: str
-    ) -> list[Order]:
-        if socket.told_lost or not self._live:
-            return []
-        socket.told_lost = True
-        return [ConnectionLost(socket.name, cause, detail)]
 
     def _begin_end(self, output: StreamOver, now: float) -> list[Order]:
         if self._done:
             return []
         self._ending = output
         self._drain_until = now + self._timing.drain
-        return [] if self._any_media_up() else self._finish()
+        return [] if self._media.any_up else self._finish()
 
     def _finish(self) -> list[Order]:
         assert self._ending is not None
@@ -428,6 +402,10 @@ class Recovery:
     def _end(self, output: StreamOver) -> list[Order]:
         self.over = output
         return [Close(socket.name) for socket in self._sockets()]
+
+
+def _left(how: str) -> StreamOver:
+    return StreamOver(StopReason.RECEIVER_REQUEST_CLOSE, f"we ended the stream: {how}", False)
 
 
 def _cause(socket: Socket) -> Cause:

@@ -8,17 +8,21 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from pipeline.rtms.enums import MessageType
+from pipeline.rtms.enums import EventType, MessageType, VoiceEventType
 
 Raw = dict[str, Any]
 
-CHAT_KEYS: Final = frozenset({"data", "message_id", "operation_type", "sender", "chat_session"})
+CHAT_KEYS: Final = frozenset({"message_id", "operation_type", "sender", "chat_session"})
 """Keys that tell a chat object from a text that happens to be JSON."""
+
+NO_EVENT_TYPE: Final = -1
+"""Stands for the ``event_type`` of an event that has only an ``event_code`` (section 19)."""
 
 _META: Final[tuple[str, ...]] = (
     *("user_id", "user_name", "channel_id", "timestamp", "length"),
     *("start_time", "end_time", "language", "attribute"),
 )
+_CHAT: Final = ("data", "timestamp", "user_id", "user_name")
 _WHOLE: Final[tuple[str, ...]] = (
     *("timestamp", "event_ts", "start_time", "end_time", "length", "event_type"),
     *("state", "status_code", "sequence", "protocol_version", "media_type"),
@@ -118,7 +122,11 @@ def _event(message: Raw) -> Raw:
     event = _clean(_numbers(dict(inner if isinstance(inner, dict) else message)))
     if event.get("timestamp") is None:
         event["timestamp"] = event.get("event_ts")
+    event["event_code"] = _id(event.get("event_code"))
+    event["event_type"] = _event_type(event)
     people = event.get("participants")
+    if isinstance(people, dict):
+        people = [people]
     event["participants"] = [_person(item) for item in people] if isinstance(people, list) else None
     info = event.get("participant_info", event.get("paticipant_info"))
     if isinstance(info, dict):
@@ -130,6 +138,19 @@ def _event(message: Raw) -> Raw:
         event["participant_info"] = None
     event.pop("paticipant_info", None)
     return {"msg_type": message["msg_type"], "event": event}
+
+
+def _event_type(event: Raw) -> object:
+    """The number, also under its name; a code of V2 stands alone."""
+    value = event.get("event_type")
+    if isinstance(value, str):
+        name = value.strip().upper()
+        for kind in (EventType, VoiceEventType):
+            if name in kind.__members__:
+                return int(kind[name])
+    if value is None and event["event_code"] is not None:
+        return NO_EVENT_TYPE
+    return value
 
 
 def _stream_state(message: Raw) -> Raw:
@@ -152,8 +173,18 @@ def _session_state(message: Raw) -> Raw:
 
 
 def _answer(message: Raw) -> Raw:
+    """Answers 11, 20, 22 and 29. One that says no may leave out the state; one that says nothing of
+    a status says yes."""
     if "status_code" not in message and "status" in message:
         message["status_code"] = message["status"]
+    message["status"] = None
+    if _int(message.get("status_code")) is None:
+        message["status_code"] = 0
+    elif message.get("state") is None:
+        message["state"] = 0
+    message["user_id"] = _id(message.get("user_id")) or 0
+    if not isinstance(message.get("subscribe"), bool):
+        message["subscribe"] = None
     message["reason"] = _text(message.get("reason")) or ""
     if _int(message.get("timestamp")) is None:
         message["timestamp"] = 0
@@ -177,7 +208,14 @@ def _chat(message: Raw) -> Raw:
     content = _clean(_content(message))
     data = content.get("data", content.get("text"))
     content["data"] = chat(data) if isinstance(data, dict) else data
+    content = {key: content[key] for key in _CHAT if key in content}
     return {"msg_type": message["msg_type"], "content": content}
+
+
+def _interpreter(message: Raw) -> Raw:
+    if not isinstance(message.get("timestamp"), int | float | str):
+        message["timestamp"] = None
+    return message
 
 
 def _keep_alive(message: Raw) -> Raw:
@@ -279,4 +317,5 @@ _MENDERS: Final = {
     int(MessageType.MEDIA_DATA_SHARE): _media,
     int(MessageType.MEDIA_DATA_TRANSCRIPT): _transcript,
     int(MessageType.MEDIA_DATA_CHAT): _chat,
+    int(MessageType.META_DATA_AUDIO): _interpreter,
 }

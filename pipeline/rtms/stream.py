@@ -1,7 +1,8 @@
 """The socket shell of one stream: does what ``Recovery`` orders, feeds the state machines.
 
-One task a connection receives: it decodes, answers keep-alives, hands outputs to the sink, and
-does nothing else. One task watches the time. All live in the task group of ``run``.
+Receiving is a callback of the socket: it decodes, answers keep-alives, hands outputs to the sink,
+and does nothing else. One task a connection dials and waits for its end, one watches the time. All
+live in the task group of ``run``.
 """
 
 from __future__ import annotations
@@ -9,35 +10,38 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Iterable
-from typing import Any, Final, Protocol
+from typing import Final, Literal, Protocol
 
 import structlog
+from msgspec import structs
 
 from pipeline.base import metrics
 from pipeline.base.clock import Clock
-from pipeline.base.errors import OutsideError, ZoomError
+from pipeline.base.errors import OutsideError
 from pipeline.base.url_guard import Resolver, UrlGuard, resolve
 from pipeline.rtms import effects as fx
 from pipeline.rtms import transport
 from pipeline.rtms.credentials import Credentials
 from pipeline.rtms.enums import MediaType, StatusCode, is_known
+from pipeline.rtms.follow import FOLLOWED, Follow, Wish
 from pipeline.rtms.greeting import Greeting
+from pipeline.rtms.hearing import Hearing
+from pipeline.rtms.layout import single
+from pipeline.rtms.link import Link, Tap, dial, until
 from pipeline.rtms.media import Media
-from pipeline.rtms.messages import Message, encode
+from pipeline.rtms.messages import KeepAliveResponse, Message
 from pipeline.rtms.orders import Close, Open, Order
-from pipeline.rtms.outputs import AudioFormat, Output
+from pipeline.rtms.outputs import AudioFormat, ConnectionLost, ImageFormat, Output, StreamLive
 from pipeline.rtms.products import Announcement, url_list
 from pipeline.rtms.recovery import SIGNALING, Recovery
+from pipeline.rtms.requests import state_queries, video_subscription
 from pipeline.rtms.settings import RtmsSettings
 from pipeline.rtms.signaling import Signaling
 from pipeline.rtms.standing import Standing
 from pipeline.rtms.timing import Timing
-from pipeline.rtms.transport import ConnectionEnded, Transport
+from pipeline.rtms.transport import ConnectionEnded
 
 log = structlog.get_logger()
-
-_ADDRESSES: Final = 4
-"""So many addresses of a host are tried."""
 
 _CONTROL: Final = frozenset(
     {
@@ -48,9 +52,18 @@ _CONTROL: Final = frozenset(
         fx.MediaInterrupted,
         fx.Terminating,
         fx.Terminated,
+        fx.StreamClosed,
         AudioFormat,
+        ImageFormat,
     }
 )
+
+END_S: Final = 5.0
+"""So long Zoom has to end a stream that we asked it to end."""
+
+OnLost = Callable[[str, Literal["abrupt", "frame"]], None]
+"""Told when a connection that was up is gone unasked: the socket's name, and whether there was a
+close frame."""
 
 
 class Sink(Protocol):
@@ -61,21 +74,13 @@ class Sink(Protocol):
         ...
 
 
-class _Link:
-    """A connection that is shaking hands or up."""
-
-    def __init__(self, socket: str, wire: Transport, machine: Signaling | Media) -> None:
-        self.socket = socket
-        self.wire = wire
-        self.machine = machine
-
-
 class RtmsStream:
     """Receives one stream until it is over.
 
     ``credentials`` sign the handshakes. ``media``: the types wanted. At ``speed`` N all of Zoom's
     times are divided by N. ``connect`` and ``resolver`` can be replaced in tests; every address
-    that ``connect`` is given was checked against the settings.
+    that ``connect`` is given was checked against the settings. ``tap`` is told every frame,
+    ``on_lost`` every connection that was lost.
     """
 
     def __init__(
@@ -91,7 +96,11 @@ class RtmsStream:
         speed: float = 1.0,
         connect: transport.Connect = transport.connect,
         resolver: Resolver = resolve,
+        tap: Tap | None = None,
+        on_lost: OnLost | None = None,
     ) -> None:
+        self._on_lost = on_lost
+        self._tap = tap
         self._announcement = announcement
         self._sink = sink
         self._settings = settings
@@ -111,7 +120,7 @@ class RtmsStream:
             timing=self._timing,
             rng=rng,
         )
-        self._links: dict[str, _Link] = {}
+        self._links: dict[str, Link] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._leaving: set[asyncio.Task[None]] = set()
         self._group: asyncio.TaskGroup | None = None
@@ -119,8 +128,12 @@ class RtmsStream:
         self._wake = asyncio.Event()
         self._closing = False
         self._returned = asyncio.Event()
-        self._format: AudioFormat | None = None
+        self._formats: dict[str, AudioFormat | ImageFormat] = {}
         self._known: set[str] = set()
+        self._hearing = Hearing(keepalive=self._timing.keepalive, speed=speed)
+        individual = settings.video == "individual" and MediaType.VIDEO in single(media)
+        self._follow = Follow(settings.follow if individual else None)
+        self._control = _CONTROL | FOLLOWED
 
     async def run(self) -> None:
         """Receive until the stream is over, which is the last output, or until ``close``.
@@ -147,9 +160,11 @@ class RtmsStream:
             )
             self._sink.put(self._recovery.over)
 
-    def interrupted(self) -> None:
-        """A webhook says that Zoom lost the connection and waits for us."""
-        self._outside(lambda: self._recovery.interrupted(self._clock.monotonic()))
+    def interrupted(self, at_ms: int | None = None) -> None:
+        """A webhook says that Zoom lost the connection, at ``at_ms`` of Zoom's clock, and waits
+        for us."""
+        past = self._hearing.was_before(at_ms, self._recovery.up_since)
+        self._outside(lambda: self._recovery.interrupted(self._clock.monotonic(), past=past))
 
     def replaced(self, announcement: Announcement) -> None:
         """The stream was announced anew (a server failed): drop everything, connect there."""
@@ -159,6 +174,24 @@ class RtmsStream:
     def stopped(self, reason: int | None) -> None:
         """A webhook says that the stream is over."""
         self._outside(lambda: self._recovery.terminated(reason, self._clock.monotonic()))
+
+    def subscribe_video(self, user_id: int, subscribe: bool = True) -> None:
+        """Ask for one participant's camera, or for none any more; needs ``rtms.video`` to be
+        ``individual``. Zoom answers with ``VideoSubscribed``. Asked again after a reconnection, and
+        when a camera that was off comes on; goes before ``rtms.follow``."""
+        self._subscribe(self._follow.choose(user_id, subscribe))
+
+    def ask_states(self) -> None:
+        """Ask how the stream and its sessions stand; the answers come as if Zoom had told by
+        itself. Done after each reconnection, for a pause may have been missed."""
+        self._say(state_queries(self._announcement.stream, self._standing.sessions()))
+
+    async def end(self, timeout_s: float = END_S) -> None:
+        """Ask Zoom to end the stream and wait until ``run`` returns: when Zoom ended it, or after
+        so many seconds of this machine."""
+        self._outside(lambda: self._recovery.leave(self._clock.monotonic(), timeout_s))
+        if self._group is not None:
+            await self._returned.wait()
 
     async def close(self) -> None:
         """Let go of the sockets without a word; Zoom keeps the stream for a reconnection."""
@@ -181,6 +214,7 @@ class RtmsStream:
     def _obey(self, orders: Iterable[Order]) -> None:
         """Carry orders out, whoever brought them about."""
         sends: list[Message] = []
+        live: StreamLive | None = None
         for order in orders:
             if isinstance(order, Open):
                 self._open(order)
@@ -188,11 +222,34 @@ class RtmsStream:
                 self._let_go(order.socket)
             elif isinstance(order, fx.Send):
                 sends.append(order.message)
+            elif isinstance(order, ConnectionLost):
+                self._sink.put(self._since_when(order))
             else:
                 self._sink.put(order)
-        if sends and self._group is not None:
-            self._group.create_task(self._send_signaling(sends))
+                if isinstance(order, StreamLive):
+                    live = order
+        self._say(sends)
+        if live is not None:
+            self._subscribe(self._follow.take(live))
+            if not live.first:
+                self.ask_states()
         self._wake.set()
+
+    def _say(self, messages: Iterable[Message]) -> None:
+        """Send on signaling, if there is one; what is lost with it is asked again after the
+        reconnection."""
+        link = self._links.get(SIGNALING)
+        if link is None or not link.machine.ready:
+            return
+        try:
+            for message in messages:
+                link.send(message)
+        except ConnectionEnded:
+            log.debug("stream.not_sent", stream=self._announcement.stream)
+
+    def _subscribe(self, wishes: Iterable[Wish]) -> None:
+        now_ms = self._clock.now_ms()
+        self._say([video_subscription(user_id, on, now_ms) for user_id, on in wishes])
 
     def _open(self, order: Open) -> None:
         self._let_go(order.socket)
@@ -202,7 +259,9 @@ class RtmsStream:
             self._tasks[order.socket] = self._group.create_task(self._link(order, before))
 
     def _let_go(self, socket: str) -> None:
-        self._links.pop(socket, None)
+        link = self._links.pop(socket, None)
+        if link is not None:
+            self._note_heard(link)
         task = self._tasks.pop(socket, None)
         if task is not None and not task.done():
             self._leave(task)
@@ -221,41 +280,27 @@ class RtmsStream:
             await asyncio.wait(before)
         socket = order.socket
         try:
-            wire = await self._dial(order.urls)
+            wire = await dial(
+                order.urls,
+                guard=self._guard,
+                resolver=self._resolver,
+                connect=self._connect,
+                settings=self._settings,
+            )
         except OutsideError as error:
             metrics.CONNECTION_ERRORS.labels(error.kind).inc()
             now = self._clock.monotonic()
             self._obey(self._recovery.failed(socket, str(error), now, retryable=error.retryable))
             return
-        link = _Link(socket, wire, self._machine(order))
+        link = Link(socket, wire, self._machine(order), self._tap)
         self._links[socket] = link
         try:
             await self._receive(link)
         except ConnectionEnded as error:
-            self._ended(link, str(error))
+            self._ended(link, str(error), frame=error.frame)
         finally:
             link.machine.tally.flush()
             await wire.close()
-
-    async def _dial(self, urls: tuple[str, ...]) -> Transport:
-        """The first URL and address that takes a connection. Raises an OutsideError, one that may
-        pass if there is one."""
-        errors: list[OutsideError] = []
-        for url in urls:
-            try:
-                addresses = await asyncio.to_thread(self._guard.addresses, url, self._resolver)
-            except OutsideError as error:
-                errors.append(error)
-                continue
-            for address in addresses[:_ADDRESSES]:
-                try:
-                    return await self._connect(url, address=address, settings=self._settings)
-                except ZoomError as error:
-                    errors.append(error)
-        raise next(
-            (error for error in errors if error.retryable),
-            errors[-1] if errors else ZoomError("no websocket URL", kind="no_url"),
-        )
 
     def _machine(self, order: Open) -> Signaling | Media:
         now = self._clock.monotonic()
@@ -278,33 +323,56 @@ class RtmsStream:
             timing=self._timing,
         )
 
-    async def _receive(self, link: _Link) -> None:
-        """Frames until the connection ends (ConnectionEnded) or is refused."""
-        wire, machine, sink, clock = link.wire, link.machine, self._sink, self._clock
-        await wire.send(encode(machine.hello))
-        self._wake.set()
-        while True:
-            frame = await wire.receive()
-            for effect in machine.receive(frame, clock.monotonic()):
-                if type(effect) not in _CONTROL:
-                    sink.put(effect)  # type: ignore[arg-type]
-                elif isinstance(effect, fx.Send):
-                    await wire.send(encode(effect.message))
-                elif isinstance(effect, fx.Refused):
-                    self._refused(link, effect)
-                    return
-                else:
-                    await self._control(link, effect)
-                    if self._links.get(link.socket) is not link:
-                        return  # what it said made us let go of it
+    async def _receive(self, link: Link) -> None:
+        """Frames until the connection ends (ConnectionEnded) or is let go of."""
+        receive, put, control = link.machine.receive, self._sink.put, self._control
+        monotonic = self._clock.monotonic
 
-    async def _control(self, link: _Link, effect: fx.Effect) -> None:
+        def take(frame: bytes) -> bool:
+            for effect in receive(frame, monotonic()):
+                if type(effect) not in control:
+                    put(effect)  # type: ignore[arg-type]
+                elif not self._act(link, effect):
+                    return False
+            return True
+
+        tap, socket = self._tap, link.socket
+
+        def tapped(frame: bytes) -> bool:
+            assert tap is not None
+            tap(socket, "server", frame)
+            return take(frame)
+
+        link.send(link.machine.hello)
+        self._wake.set()
+        await link.wire.receive(take if tap is None else tapped)
+
+    def _act(self, link: Link, effect: fx.Effect) -> bool:
+        """Do what a machine wants; False: no more of this connection."""
+        if isinstance(effect, fx.Send):
+            self._answer(link, effect.message)
+            return True
+        if isinstance(effect, fx.Refused):
+            self._refused(link, effect)
+            return False
+        self._control_effect(link, effect)
+        return self._links.get(link.socket) is link  # what it said may have made us let go
+
+    def _answer(self, link: Link, message: Message) -> None:
+        if isinstance(message, KeepAliveResponse) and link.socket == SIGNALING:
+            self._hearing.clock(message.timestamp, self._clock.monotonic())
+        try:
+            link.send(message)
+        except ConnectionEnded:
+            log.debug("stream.not_sent", stream=self._announcement.stream)
+
+    def _control_effect(self, link: Link, effect: fx.Effect) -> None:
         now = self._clock.monotonic()
         match effect:
             case AudioFormat():
-                if effect != self._format:
-                    self._format = effect
-                    self._sink.put(effect)
+                self._tell_format("audio", effect)
+            case ImageFormat():
+                self._tell_format(effect.media, effect)
             case fx.SignalingAccepted(urls=urls):
                 self._count_return(link.socket)
                 self._obey(self._recovery.signaling_ready(urls, now))
@@ -317,17 +385,22 @@ class RtmsStream:
                 self._obey(self._recovery.terminating(reason))
             case fx.Terminated(reason=reason):
                 self._obey(self._recovery.terminated(reason, now))
+            case fx.StreamClosed(status=status, reason=text):
+                if status != 0:
+                    self._obey(self._recovery.leave_refused(status, text, now))
+            case fx.Send() | fx.Refused():
+                raise AssertionError("done before")
+            case _:
+                self._sink.put(effect)
+                self._subscribe(self._follow.take(effect))
 
-    async def _send_signaling(self, messages: list[Message]) -> None:
-        link = self._links.get(SIGNALING)
-        if link is not None:
-            try:
-                for message in messages:
-                    await link.wire.send(encode(message))
-            except ConnectionEnded:
-                log.debug("stream.ack_not_sent", stream=self._announcement.stream)
+    def _tell_format(self, media: str, told: AudioFormat | ImageFormat) -> None:
+        """Each handshake tells the format; the sink is told what is news."""
+        if self._formats.get(media) != told:
+            self._formats[media] = told
+            self._sink.put(told)
 
-    def _refused(self, link: _Link, effect: fx.Refused) -> None:
+    def _refused(self, link: Link, effect: fx.Refused) -> None:
         known = is_known(StatusCode, effect.status)
         metrics.CONNECTION_ERRORS.labels(
             f"status_{effect.status}" if known else "status_other"
@@ -335,11 +408,14 @@ class RtmsStream:
         now = self._clock.monotonic()
         self._obey(self._recovery.refused(link.socket, effect.status, effect.reason, now))
 
-    def _ended(self, link: _Link, detail: str, *, silent: bool = False) -> None:
+    def _ended(self, link: Link, detail: str, *, silent: bool = False, frame: bool = False) -> None:
         """The connection is gone by itself or was cut by the watchdog."""
         if self._links.get(link.socket) is not link:
             return
         del self._links[link.socket]
+        self._note_heard(link)
+        if link.machine.ready and self._on_lost is not None:
+            self._on_lost(link.socket, "frame" if frame else "abrupt")
         kind = "closed" if not silent else "silent" if link.machine.ready else "timeout"
         metrics.CONNECTION_ERRORS.labels(kind).inc()
         now = self._clock.monotonic()
@@ -348,6 +424,17 @@ class RtmsStream:
         else:
             orders = self._recovery.failed(link.socket, detail, now)
         self._obey(orders)
+
+    def _since_when(self, lost: ConnectionLost) -> ConnectionLost:
+        link = self._links.get(lost.media)
+        if link is not None:
+            self._note_heard(link)
+        silent_ms = self._hearing.silent_ms(lost.media, self._clock.monotonic())
+        return structs.replace(lost, silent_ms=silent_ms)
+
+    def _note_heard(self, link: Link) -> None:
+        if link.machine.ready:
+            self._hearing.heard(link.socket, link.machine.deadline - self._timing.keepalive)
 
     def _count_return(self, socket: str) -> None:
         if socket in self._known:
@@ -370,24 +457,11 @@ class RtmsStream:
             if self._recovery.wake_at is not None:
                 times.append(self._recovery.wake_at)
             self._wake.clear()
-            await self._until(min(times, default=None))
+            await until(self._clock, self._wake, min(times, default=None))
 
-    def _cut(self, link: _Link) -> None:
+    def _cut(self, link: Link) -> None:
         what = "nothing heard for too long" if link.machine.ready else "no answer to the handshake"
         task = self._tasks.pop(link.socket, None)
         if task is not None and not task.done():
             self._leave(task)
         self._ended(link, what, silent=True)
-
-    async def _until(self, at: float | None) -> None:
-        """Wait for a time of the clock, or for something to change before."""
-        waits: list[asyncio.Task[Any]] = [asyncio.create_task(self._wake.wait())]
-        if at is not None:
-            seconds = max(0.0, at - self._clock.monotonic())
-            waits.append(asyncio.create_task(self._clock.sleep(seconds)))
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
-            await asyncio.gather(*waits, return_exceptions=True)

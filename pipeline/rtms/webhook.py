@@ -25,7 +25,9 @@ from pipeline.rtms.products import (
     CONCURRENCY_EVENTS,
     EVENT_NAMES,
     Announcement,
+    Concurrency,
     announcement,
+    concurrency,
     payload_fields,
     stream_ids,
 )
@@ -59,11 +61,13 @@ class Started(msgspec.Struct, frozen=True):
 
 
 class Interrupted(msgspec.Struct, frozen=True):
-    """Zoom lost the signaling connection of a stream and waits for us."""
+    """Zoom lost the signaling connection of a stream, at ``at_ms`` of its clock (None: it did not
+    say), and waits for us. Delivery may be minutes late (section 2.5)."""
 
     product: Product
     zoom_id: str
     stream: str
+    at_ms: int | None
 
 
 class Stopped(msgspec.Struct, frozen=True):
@@ -75,7 +79,7 @@ class Stopped(msgspec.Struct, frozen=True):
     reason: int | None
 
 
-Notice = Started | Interrupted | Stopped
+Notice = Started | Interrupted | Stopped | Concurrency
 
 
 class _Reply(msgspec.Struct, frozen=True):
@@ -161,21 +165,26 @@ class _Listener:
     def _deliver(
         self, event: str, message: Mapping[str, Any], timestamp: str | None, now_ms: int
     ) -> _Reply:
-        if event in CONCURRENCY_EVENTS:
-            log.warning("webhook.concurrency", event_name=event)
-            return _Reply("account", 200)
-        if event not in EVENT_NAMES:
-            return _Reply("ignored", 200)
-        product, happening = EVENT_NAMES[event]
         fields = payload_fields(message)
         event_ts = message.get("event_ts")
         sent_ms = unix_ms(event_ts) if type(event_ts) is int else None
+        if event in CONCURRENCY_EVENTS:
+            account = concurrency(event, fields, sent_ms or now_ms)
+            if self._repeated((event, account.zoom_id, sent_ms or timestamp)):
+                return _Reply("duplicate", 200)
+            return _Reply("account", 200, notice=account)
+        if event not in EVENT_NAMES:
+            return _Reply("ignored", 200)
+        product, happening = EVENT_NAMES[event]
         try:
-            notice = _notice(product, happening, fields, sent_ms or now_ms)
+            notice = _notice(product, happening, fields, sent_ms, now_ms)
         except ValueError as error:
             return _Reply("bad_payload", 400, str(error))
-        urls = notice.announcement.server_urls if isinstance(notice, Started) else ""
-        stream = notice.announcement.stream if isinstance(notice, Started) else notice.stream
+        urls, stream = "", ""
+        if isinstance(notice, Started):
+            urls, stream = notice.announcement.server_urls, notice.announcement.stream
+        elif not isinstance(notice, Concurrency):
+            stream = notice.stream
         if self._repeated((product, happening, stream, sent_ms or timestamp, urls)):
             return _Reply("duplicate", 200)
         return _Reply("accepted", 200, notice=notice)
@@ -189,12 +198,14 @@ class _Listener:
         return False
 
 
-def _notice(product: Product, happening: str, fields: Mapping[str, Any], at_ms: int) -> Notice:
+def _notice(
+    product: Product, happening: str, fields: Mapping[str, Any], sent_ms: int | None, now_ms: int
+) -> Notice:
     if happening == "started":
-        return Started(announcement(product, fields, at_ms))
+        return Started(announcement(product, fields, sent_ms or now_ms))
     found, stream = stream_ids(product, fields)
     if happening == "interrupted":
-        return Interrupted(product, found, stream)
+        return Interrupted(product, found, stream, sent_ms)
     reason = fields.get("stop_reason")
     return Stopped(
         product,

@@ -63,6 +63,13 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def images(home: Path, meeting: str) -> Path:
+    """Where the meeting's pictures are, if there are any. Raises NotFound for what is no id."""
+    if not _SAFE.fullmatch(meeting):
+        raise NotFound(f"no meeting {meeting[:64]!r}")
+    return home / "meetings" / meeting / "images"
+
+
 def spool(home: Path, meeting: str) -> Path:
     """The meeting's spool folder, made when it is missing. Raises StorageError or NotFound."""
     if not _SAFE.fullmatch(meeting):

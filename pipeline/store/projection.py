@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from pipeline.model import events as ev
+from pipeline.model.happening import Clip, FaultSeen, Happening, Image
 from pipeline.model.notes import Add, Merge, NoteItem, Notes, Patch
 from pipeline.model.speech import SHOWN, Gap, Message, Participant, Utterance
 from pipeline.model.state import MeetingState
@@ -38,6 +39,12 @@ def _names(struct: type[msgspec.Struct]) -> tuple[str, ...]:
 _SEGMENT = ("id", "stream", "start_ms", "end_ms", "file", "samples", "participant", "speaker")
 _CALL = _names(ev.LlmCalled)
 
+MESSAGE_JSON = ("files", "reactions")
+"""The last fields of a message, which stand as JSON in their columns."""
+
+_OLD_STREAM, _OLD_MESSAGE = 7, 9
+"""Fields of the first schema; later ones have their columns behind its last one."""
+
 TABLES: Mapping[str, Table] = {
     "meeting": Table(
         (
@@ -55,11 +62,14 @@ TABLES: Mapping[str, Table] = {
         ),
         keys=0,
     ),
-    "stream": Table((*_names(StreamView), "position"), fixed=("position",)),
+    "stream": Table(
+        (*_names(StreamView)[:_OLD_STREAM], "position", *_names(StreamView)[_OLD_STREAM:]),
+        fixed=("position",),
+    ),
     "participant": Table((*_names(Participant), "position"), fixed=("position",)),
     "segment": Table((*_SEGMENT, "outcome", "outcome_detail")),
     "utterance": Table((*_names(Utterance), "seq")),
-    "message": Table((*_names(Message), "seq")),
+    "message": Table((*_names(Message)[:_OLD_MESSAGE], "seq", *_names(Message)[_OLD_MESSAGE:])),
     "gap": Table(_names(Gap)),
     "note_item": Table(
         (
@@ -78,6 +88,12 @@ TABLES: Mapping[str, Table] = {
         fixed=("position",),
     ),
     "llm_call": Table(("position", *_CALL)),
+    "happening": Table(_names(Happening)),
+    "image": Table(_names(Image)),
+    "clip": Table(_names(Clip)),
+    "fault": Table(("id", *_names(FaultSeen))),
+    "chat_group": Table(("id", "name")),
+    "session": Table(("id", "state")),
     "passage": Table(("kind", "ref", "speaker", "text", "at_ms"), keys=2),
 }
 """All projections. The columns are those of the migrations (tested)."""
@@ -120,6 +136,26 @@ def advance(state: MeetingState, event: ev.Event) -> list[Row]:
         case ev.LlmCalled():
             return [_call(state, len(state.calls) - 1)]
         case _:
+            return _beside(state, event)
+
+
+def _beside(state: MeetingState, event: ev.Event) -> list[Row]:
+    match event.body:
+        case ev.SharingStarted() | ev.SharingStopped() | ev.CallHappened():
+            return [_row("happening", state.happenings[f"e{event.seq}"])]
+        case ev.MessageReacted(message=message):
+            return _message(state, message) if message in state.messages else []
+        case ev.ChatGroupsChanged(names=names):
+            return [_pair("chat_group", name, state.chat_groups[name]) for name in names]
+        case ev.SessionChanged(session=session):
+            return [_pair("session", session, state.sessions[session])]
+        case ev.ImageKept(image=image):
+            return [_row("image", image)]
+        case ev.ClipKept(clip=clip):
+            return [_row("clip", clip)]
+        case ev.ProtocolFaulted() as body:
+            return [_fault(state, f"{body.socket} {body.reason}")]
+        case _:
             return []
 
 
@@ -149,10 +185,17 @@ def all_rows(state: MeetingState) -> Iterator[Row]:
         yield from _note(item, position)
     for position in range(len(state.calls)):
         yield _call(state, position)
+    yield from (_row("happening", found) for found in state.happenings.values())
+    yield from (_row("image", found) for found in state.images.values())
+    yield from (_row("clip", found) for found in state.clips.values())
+    yield from (_fault(state, name) for name in state.faults)
+    yield from (_pair("chat_group", *pair) for pair in state.chat_groups.items())
+    yield from (_pair("session", *pair) for pair in state.sessions.items())
 
 
 def _stream(state: MeetingState, name: str, position: int) -> Row:
-    return Row("stream", (name,), (*msgspec.structs.astuple(state.streams[name]), position))
+    values = msgspec.structs.astuple(state.streams[name])
+    return Row("stream", (name,), (*values[:_OLD_STREAM], position, *values[_OLD_STREAM:]))
 
 
 def _participant(state: MeetingState, name: str, position: int) -> Row:
@@ -179,10 +222,27 @@ def _utterance(state: MeetingState, name: str) -> list[Row]:
 
 def _message(state: MeetingState, name: str) -> list[Row]:
     typed = state.messages[name]
+    files = msgspec.json.encode(typed.files).decode()
+    reactions = msgspec.json.encode(typed.reactions).decode()
+    plain = msgspec.structs.astuple(typed)[: -len(MESSAGE_JSON)]
+    old, new = plain[:_OLD_MESSAGE], plain[_OLD_MESSAGE:]
+    words = " ".join([typed.text, *(file.name for file in typed.files if file.name)]).strip()
     return [
-        Row("message", (name,), (*msgspec.structs.astuple(typed), state.seqs[name])),
-        _passage("message", name, typed.speaker, typed.text, typed.at_ms, shown=not typed.deleted),
+        Row("message", (name,), (*old, state.seqs[name], *new, files, reactions)),
+        _passage("message", name, typed.speaker, words, typed.at_ms, shown=not typed.deleted),
     ]
+
+
+def _row(table: str, found: Happening | Image | Clip) -> Row:
+    return Row(table, (found.id,), msgspec.structs.astuple(found))
+
+
+def _fault(state: MeetingState, name: str) -> Row:
+    return Row("fault", (name,), (name, *msgspec.structs.astuple(state.faults[name])))
+
+
+def _pair(table: str, name: str, value: str) -> Row:
+    return Row(table, (name,), (name, value))
 
 
 def _gap(state: MeetingState, name: str) -> Row:

@@ -16,8 +16,17 @@ import msgspec
 from pipeline.base.clock import Clock, SystemClock
 from pipeline.base.errors import BadInput, NotFound, StorageError
 from pipeline.model.events import Event, Product
+from pipeline.model.happening import Clip, FaultSeen, Happening, Image
 from pipeline.model.notes import NoteItem
-from pipeline.model.speech import SHOWN, Gap, Message, Participant, Utterance
+from pipeline.model.speech import (
+    SHOWN,
+    Gap,
+    Message,
+    Participant,
+    Reaction,
+    SharedFile,
+    Utterance,
+)
 from pipeline.model.state import MeetingState
 from pipeline.model.view import MeetingView, StageHealth, StreamView
 from pipeline.store import search
@@ -30,6 +39,7 @@ from pipeline.store.search import Hit
 
 _PAGE = 500
 _MOST_HITS = 1_000
+_BY_TIME = "ORDER BY at_ms, CAST(substr(id, 2) AS INTEGER)"
 _NEVER = "no meeting {!r}; `rtms-notes meetings` lists them"
 
 
@@ -229,7 +239,16 @@ class Reader:
             "SELECT * FROM message WHERE meeting = ? AND NOT deleted"
             " ORDER BY at_ms, CAST(substr(id, 2) AS INTEGER)",
         )
-        return [_struct(Message, row, deleted=False) for row in rows]
+        return [
+            _struct(
+                Message,
+                row,
+                deleted=False,
+                files=msgspec.json.decode(row["files"], type=tuple[SharedFile, ...]),
+                reactions=msgspec.json.decode(row["reactions"], type=tuple[Reaction, ...]),
+            )
+            for row in rows
+        ]
 
     def notes(self, meeting: str) -> list[NoteItem]:
         """Note items that stand on their own, in order of first appearance."""
@@ -254,6 +273,29 @@ class Reader:
         """The meeting's streams in order of their announcement."""
         rows = self._of(meeting, "SELECT * FROM stream WHERE meeting = ? ORDER BY position")
         return [_struct(StreamView, row) for row in rows]
+
+    def happenings(self, meeting: str) -> list[Happening]:
+        """Screens shared and call events, by time."""
+        rows = self._of(meeting, f"SELECT * FROM happening WHERE meeting = ? {_BY_TIME}")  # noqa: S608 - ours
+        return [_struct(Happening, row) for row in rows]
+
+    def images(self, meeting: str) -> list[Image]:
+        """Pictures of shared screens, by time."""
+        rows = self._of(meeting, f"SELECT * FROM image WHERE meeting = ? {_BY_TIME}")  # noqa: S608 - ours
+        return [_struct(Image, row) for row in rows]
+
+    def clips(self, meeting: str) -> list[Clip]:
+        """Saved video and screen share, in order."""
+        rows = self._of(
+            meeting,
+            "SELECT * FROM clip WHERE meeting = ? ORDER BY CAST(substr(id, 2) AS INTEGER)",
+        )
+        return [_struct(Clip, row) for row in rows]
+
+    def faults(self, meeting: str) -> list[FaultSeen]:
+        """Kinds of things from Zoom that could not be used, oldest first."""
+        rows = self._of(meeting, "SELECT * FROM fault WHERE meeting = ? ORDER BY first_ms, id")
+        return [_struct(FaultSeen, row) for row in rows]
 
     def search(self, query: str, *, meeting: str | None = None, limit: int = 20) -> list[Hit]:
         """Where all words of ``query`` occur, best first; ``"..."`` is a phrase.

@@ -103,7 +103,9 @@ class ExtractiveWriter:
         if names != self._names:
             self._names = names
             self._read.clear()
-        spoken: list[Utterance | Message] = sorted([*state.transcript(), *state.chat()], key=_start)
+        spoken: list[Utterance | Message] = sorted(
+            [*state.transcript(), *state.open_chat()], key=_start
+        )
         found = turns(spoken)
         english = self._english(found)
         said = [

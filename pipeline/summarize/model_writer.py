@@ -263,7 +263,7 @@ class _Pass:
         first = min(span_of(line)[0] for line in lines)
         ids = {line.id for line in self.window.new}
         state = self.window.state
-        earlier: list[Spoken] = [*state.transcript(), *state.chat()]
+        earlier: list[Spoken] = [*state.transcript(), *state.open_chat()]
         earlier = [s for s in earlier if s.id not in ids and span_of(s)[0] <= first]
         return sorted(earlier, key=span_of)[-count:]
 

@@ -10,7 +10,7 @@ import msgspec
 
 from pipeline.model import events as ev
 from pipeline.model.notes import Author
-from pipeline.model.speech import SHOWN, Utterance
+from pipeline.model.speech import SHOWN, Message
 from pipeline.model.state import MeetingState
 from pipeline.summarize.trigger import Waiting, sounds_like_a_cue
 from pipeline.summarize.words import tokens
@@ -84,7 +84,7 @@ class Reading:
                     self._final_seq = max(self._final_seq, covered)
 
     def _take_line(self, seq: int, line: Spoken, at_ms: int | None) -> None:
-        if isinstance(line, Utterance) and line.role not in SHOWN:
+        if line.private if isinstance(line, Message) else line.role not in SHOWN:
             return
         if line.id in self._latest:
             self.revised.add(line.id)
@@ -136,7 +136,7 @@ class Reading:
 
     def all_said(self) -> tuple[Spoken, ...]:
         """Everything that is shown, by time."""
-        lines: list[Spoken] = [*self.state.transcript(), *self.state.chat()]
+        lines: list[Spoken] = [*self.state.transcript(), *self.state.open_chat()]
         return tuple(sorted(lines, key=lambda line: span_of(line)[0]))
 
     def snapshot(self) -> MeetingState:
@@ -156,8 +156,9 @@ class Reading:
 
 
 def words_of(state: MeetingState) -> dict[str, Spoken]:
-    """Every utterance and message by id, at its latest revision."""
-    return {**state.utterances, **state.messages}
+    """Every utterance and message by id, at its latest revision; none that was private."""
+    typed = {name: message for name, message in state.messages.items() if not message.private}
+    return {**state.utterances, **typed}
 
 
 def roster_of(state: MeetingState) -> tuple[str, ...]:

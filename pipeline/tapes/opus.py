@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 import av
@@ -10,7 +9,6 @@ import numpy as np
 from av.audio.codeccontext import AudioCodecContext
 from numpy.typing import NDArray
 
-from pipeline.base.errors import TapeError
 from pipeline.tapes.header import AudioCoding
 
 DECODED_RATE: Final = 48_000
@@ -25,57 +23,61 @@ CODING: Final = AudioCoding(codec="opus", sample_rate=DECODED_RATE, skip=_RUN_UP
 """The table entry for what ``encode`` makes."""
 
 
+class OpusEncoder:
+    """One spurt, mono 16 kHz int16, fed piece by piece. Makes packets of ``CODING``."""
+
+    coding: AudioCoding = CODING
+
+    def __init__(self) -> None:
+        self._context = AudioCodecContext.create("libopus", "w")
+        self._context.sample_rate = RATE
+        self._context.layout = "mono"
+        self._context.format = "s16"
+        self._context.bit_rate = BIT_RATE
+        self._context.options = {
+            "application": "voip",
+            "frame_duration": str(PACKET_MS),
+            "vbr": "on",
+        }
+        self._rest: NDArray[np.int16] = np.zeros(0, np.int16)
+        self._at = 0
+        self._made = 0
+
+    def feed(self, pcm: NDArray[np.int16]) -> list[bytes]:
+        """The packets that are complete now."""
+        whole = np.concatenate([self._rest, pcm])
+        size = RATE * PACKET_MS // 1000
+        packets: list[bytes] = []
+        for start in range(0, len(whole) - size + 1, size):
+            frame = av.AudioFrame.from_ndarray(
+                whole[None, start : start + size], format="s16", layout="mono"
+            )
+            frame.sample_rate = RATE
+            frame.pts = self._at
+            self._at += size
+            packets += [bytes(packet) for packet in self._context.encode(frame)]
+        self._rest = whole[len(whole) // size * size :]
+        self._made += len(packets)
+        return packets
+
+    def finish(self) -> list[bytes]:
+        """The rest, padded with silence so that nothing is lost to the decoder's run-up."""
+        if not self._at and not len(self._rest):
+            return []
+        size = RATE * PACKET_MS // 1000
+        run_up = _RUN_UP * RATE // DECODED_RATE
+        missing = -(len(self._rest) + run_up) % size
+        packets = self.feed(np.zeros(run_up + missing, np.int16))
+        before = self._made - len(packets)
+        packets += [bytes(packet) for packet in self._context.encode(None)]
+        return packets[: self._at // size - before]
+
+
 def encode(pcm: NDArray[np.int16]) -> list[bytes]:
     """Packets of 20 ms of a whole spurt, mono 16 kHz int16. The last is padded with silence.
 
     Decoding and throwing away ``CODING.skip`` samples gives at least ``len(pcm)`` samples back,
     in step with the input.
     """
-    if not len(pcm):
-        return []
-    size = RATE * PACKET_MS // 1000
-    run_up = _RUN_UP * RATE // DECODED_RATE
-    missing = -(len(pcm) + run_up) % size
-    padded = np.concatenate([pcm, np.zeros(run_up + missing, np.int16)])
-    encoder = AudioCodecContext.create("libopus", "w")
-    encoder.sample_rate = RATE
-    encoder.layout = "mono"
-    encoder.format = "s16"
-    encoder.bit_rate = BIT_RATE
-    encoder.options = {"application": "voip", "frame_duration": str(PACKET_MS), "vbr": "on"}
-    packets: list[bytes] = []
-    for start in range(0, len(padded), size):
-        frame = av.AudioFrame.from_ndarray(
-            padded[None, start : start + size], format="s16", layout="mono"
-        )
-        frame.sample_rate = RATE
-        frame.pts = start
-        packets += [bytes(packet) for packet in encoder.encode(frame)]
-    packets += [bytes(packet) for packet in encoder.encode(None)]
-    return packets[: len(padded) // size]
-
-
-class OpusDecoder:
-    """Decodes the packets of one participant; start a new one with every spurt."""
-
-    def __init__(self, coding: AudioCoding) -> None:
-        self._skip = coding.skip
-        self._codec = AudioCodecContext.create("libopus", "r")
-        self._codec.sample_rate = DECODED_RATE
-        self._codec.layout = "mono"
-
-    def decode(self, packets: Sequence[bytes]) -> NDArray[np.int16]:
-        """The samples (mono, 48 kHz) of the next packets, without the encoder's run-up.
-
-        Raises TapeError for bytes that are not Opus.
-        """
-        found: list[NDArray[np.int16]] = []
-        try:
-            for packet in packets:
-                for frame in self._codec.decode(av.Packet(packet)):
-                    found.append(frame.to_ndarray().reshape(-1).astype(np.int16))  # noqa: PERF401 - the try spans it
-        except av.FFmpegError as error:
-            raise TapeError(f"audio that is not Opus ({error})") from error
-        pcm = np.concatenate(found) if found else np.zeros(0, np.int16)
-        cut, self._skip = min(self._skip, len(pcm)), max(0, self._skip - len(pcm))
-        return pcm[cut:]
+    encoder = OpusEncoder()
+    return encoder.feed(pcm) + encoder.finish()

@@ -12,6 +12,7 @@ import yaml
 
 from pipeline.base.errors import BadInput, NotFound
 from pipeline.model.events import Product
+from pipeline.tapes.header import TapeParticipant
 
 
 class Actor(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,6 +22,11 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
     user_id: int
     name: str
     voice: str = ""
+
+    @property
+    def participant(self) -> TapeParticipant:
+        """As a tape names them."""
+        return TapeParticipant(user_id=self.user_id, user_name=self.name)
 
 
 class Turn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

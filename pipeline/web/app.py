@@ -4,6 +4,7 @@
 GET /                 all meetings
 GET /m/{id}           the live page of one; any unique prefix of an id leads there
 GET /m/{id}/events    its stream (server-sent events; resumes by ``Last-Event-ID`` or ``?after=``)
+GET /m/{id}/images/F  a picture of a shared screen that is in the meeting's log
 GET /search?q=        where words were said, typed or noted, as a page
 GET /api/meetings     the list as JSON (what ``meetings --json`` prints)
 GET /api/meetings/ID  one meeting as JSON (the JSON export)
@@ -32,7 +33,8 @@ from aiohttp import web
 from pipeline.base.errors import BadInput, NotFound, RtmsNotesError
 from pipeline.export.formats import FORMATS
 from pipeline.web import pages
-from pipeline.web.guard import HEADERS, is_loopback
+from pipeline.web.guard import HEADERS, PICTURE_CSP, is_loopback
+from pipeline.web.pictures import read_picture
 from pipeline.web.settings import WebSettings
 from pipeline.web.stream import Streams
 
@@ -49,6 +51,7 @@ MAX_BODY = 1024
 """Nobody has anything to send here."""
 
 _ID = "{id:[0-9A-Za-z_-]{1,64}}"
+_FILE = "{file:[0-9a-z-]{1,100}[.]jpg}"
 
 
 def page_app(
@@ -69,6 +72,7 @@ def page_app(
             web.get("/", site.meetings),
             web.get(f"/m/{_ID}", site.meeting),
             web.get(f"/m/{_ID}/events", site.events, allow_head=False),
+            web.get(f"/m/{_ID}/images/{_FILE}", site.image),
             web.get("/search", site.search),
             web.get("/api/meetings", site.api_meetings),
             web.get(f"/api/meetings/{_ID}", site.api_meeting),
@@ -112,6 +116,20 @@ class Site:
         meeting = await self._resolve(request)
         last = request.headers.get("Last-Event-ID") or request.query.get("after") or "0"
         return await self._streams.serve(request, meeting, _number("Last-Event-ID", last))
+
+    async def image(self, request: web.Request) -> web.Response:
+        """A picture or its small copy: a JPEG that we wrote, and only one the log knows of."""
+        meeting = await self._resolve(request)
+        name = request.match_info["file"]
+        data = await asyncio.to_thread(read_picture, self._reader, meeting, name)
+        return web.Response(
+            body=data,
+            content_type="image/jpeg",
+            headers={
+                "Cache-Control": "private, max-age=86400, immutable",
+                "Content-Security-Policy": PICTURE_CSP,
+            },
+        )
 
     async def search(self, request: web.Request) -> web.Response:
         """Search results as a page."""
@@ -228,6 +246,7 @@ def _error(request: web.Request, status: int, text: str) -> web.Response:
 
 
 async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:
-    response.headers.update(HEADERS)
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
     static = request.path.startswith("/static/")
     response.headers.setdefault("Cache-Control", "no-cache" if static else "no-store")

@@ -45,6 +45,8 @@ class Feed:
                 self._word(utterance.id, revised=utterance.revision > 1)
             case ev.MessageSaid(message=message):
                 self._word(message.id, revised=message.revision > 1)
+                answers = (m.id for m in state.messages.values() if m.parent == message.zoom_id)
+                self._lines.update(dict.fromkeys(answers) if message.zoom_id else {})
             case ev.ParticipantJoined(participant=participant):  # a colour, a name in a gap
                 every = (state.utterances, state.messages, state.gaps)
                 self._lines.update(
@@ -55,6 +57,16 @@ class Feed:
                 )
             case ev.GapFound(gap=gap):
                 self._lines[gap.id] = None
+            case ev.MessageReacted(message=message_id):
+                self._lines[message_id] = None
+            case ev.SharingStarted() | ev.CallHappened():
+                self._lines[f"e{event.seq}"] = None
+            case ev.SharingStopped(at_ms=at_ms):
+                self._lines[f"e{event.seq}"] = None
+                self._screen(at_ms)
+            case ev.ImageKept(image=image):
+                self._lines[image.id] = None
+                self._screen(image.at_ms)
             case ev.NotesPatched():
                 for item_id, item in state.notes.items.items():
                     old = before.items.get(item_id)
@@ -90,6 +102,14 @@ class Feed:
         self._lines, self._items, self._news = {}, {}, []
         self._head = head
         return change
+
+    def _screen(self, at_ms: int) -> None:
+        """Another picture, or none, was on the screen from then on: what notes link to."""
+        self._items.update(
+            (item.id, None)
+            for item in self.state.notes.live()
+            if any(e.start_ms >= at_ms for e in item.evidence)
+        )
 
     def _word(self, ref: str, *, revised: bool) -> None:
         self._lines[ref] = None

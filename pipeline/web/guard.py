@@ -20,6 +20,10 @@ HEADERS = {
 """On every answer, errors included."""
 
 
+PICTURE_CSP = "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'; sandbox"
+"""For a picture: nothing may run, but a browser may place it with the style of its own viewer."""
+
+
 def is_loopback(hosts: Sequence[str]) -> bool:
     """Whether a request's ``Host`` headers name this machine: exactly one, and loopback.
 

@@ -26,6 +26,8 @@ _environment = jinja2.Environment(
     lstrip_blocks=True,
 )
 _BLANK_LINE = LineView(id="", kind="said", sort="", time="", iso="", text="")
+_BLANK_EVENT = LineView(id="", kind="event", sort="", time="", iso="", text="")
+_BLANK_PICTURE = LineView(id="", kind="picture", sort="", time="", iso="", text="")
 _BLANK_GAP = LineView(id="", kind="gap", sort="", time="", iso="", text="")
 _BLANK_ITEM = ItemView(id="", section="", sort="", look="open", text="")
 
@@ -43,6 +45,8 @@ def meeting_page(state: MeetingState) -> str:
         lines=views.lines(),
         blank_line=_BLANK_LINE,
         blank_gap=_BLANK_GAP,
+        blank_event=_BLANK_EVENT,
+        blank_picture=_BLANK_PICTURE,
         blank_item=_BLANK_ITEM,
     )
 

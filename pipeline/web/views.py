@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from pipeline.export.beside import Shown, clip_line, fault_line, happening_line, picture_line
+from pipeline.export.chat import answered, audience, files_line, reactions_line
 from pipeline.export.escape import clean
 from pipeline.export.markdown import SECTIONS, people
 from pipeline.export.standing import (
@@ -28,6 +30,7 @@ from pipeline.export.standing import (
 )
 from pipeline.export.timeline import Entry, order, starts, timeline
 from pipeline.export.times import Times, lasting, weekday
+from pipeline.model.happening import Happening, Image
 from pipeline.model.notes import NoteItem
 from pipeline.model.speech import SHOWN, Gap, Message, Utterance
 from pipeline.model.state import MeetingState
@@ -48,7 +51,9 @@ class Ref(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LineView(msgspec.Struct, frozen=True, kw_only=True):
-    """A line of the transcript. ``kind``: said, chat or gap. ``sort`` orders lines as text."""
+    """A line of the transcript. ``kind``: said, chat, private (a chat message that was not for
+    everybody), gap, event or picture. ``sort`` orders lines as text. ``image`` and ``thumb`` are
+    paths of this listener."""
 
     id: str
     kind: str
@@ -60,6 +65,9 @@ class LineView(msgspec.Struct, frozen=True, kw_only=True):
     voice: str = ""
     mark: str = ""
     lang: str = ""
+    beside: str = ""
+    image: str = ""
+    thumb: str = ""
     refs: tuple[Ref, ...] = ()
 
 
@@ -98,6 +106,8 @@ class HeadView(msgspec.Struct, frozen=True, kw_only=True):
     gaps: tuple[Ref, ...]
     troubles: tuple[str, ...]
     notices: tuple[str, ...]
+    faults: tuple[str, ...] = ()
+    clips: tuple[str, ...] = ()
 
 
 _View = TypeVar("_View", HeadView, LineView, ItemView)
@@ -129,6 +139,7 @@ class Views:
         self.times = Times(self._view.zone, self._view.started_ms)
         self._cited = _cited(state.notes.live())
         self._voices = {key: n % VOICES for n, key in enumerate(state.participants)}
+        self._shown = Shown(state)
         self._places = {key: n for n, key in enumerate(state.notes.items)}
 
     def head(self) -> HeadView:
@@ -153,6 +164,8 @@ class Views:
             ),
             troubles=tuple(troubles(state)),
             notices=tuple(notices(state)),
+            faults=tuple(fault_line(fault) for fault in state.faults.values()),
+            clips=tuple(clip_line(clip, times) for clip in state.clips.values()),
         )
         return _seen(head)
 
@@ -163,7 +176,13 @@ class Views:
     def line(self, ref: str) -> LineView | None:
         """One line, or None when it is not shown (any more)."""
         state = self._state
-        entry = state.utterances.get(ref) or state.messages.get(ref) or state.gaps.get(ref)
+        entry = (
+            state.utterances.get(ref)
+            or state.messages.get(ref)
+            or state.gaps.get(ref)
+            or state.happenings.get(ref)
+            or state.images.get(ref)
+        )
         return _seen(self._line(entry)) if entry is not None and _shown(entry) else None
 
     def items(self) -> list[ItemView]:
@@ -192,14 +211,24 @@ class Views:
                 iso=self.times.iso(ms),
                 text=self._loss(entry),
             )
+        if isinstance(entry, Happening | Image):
+            return self._unsaid(entry, sort)
         marks = ["corrected"] if entry.revision > 1 else []
+        links = []
+        kind, beside = "said", ""
         if isinstance(entry, Message):
-            marks.insert(0, "chat")
+            kind = "private" if entry.private else "chat"
+            beside = "; ".join(filter(None, [files_line(entry), reactions_line(entry)]))
+            marks = [mark for mark in ("chat", audience(entry)) if mark] + marks
+            parent = answered(entry, self._state)
+            if parent is not None:
+                at = f"answers {self.times.clock(parent.at_ms)}"
+                links.append(Ref(to=parent.id, label=at, title=parent.text))
         elif entry.role == "fill":
             marks.insert(0, "from the other engine")
         return LineView(
             id=entry.id,
-            kind="chat" if isinstance(entry, Message) else "said",
+            kind=kind,
             sort=sort,
             time=self.times.clock(ms),
             iso=self.times.iso(ms),
@@ -208,10 +237,32 @@ class Views:
             voice=self._voice(entry),
             mark=", ".join(marks),
             lang=(entry.language or "") if isinstance(entry, Utterance) else "",
-            refs=tuple(
-                Ref(to=item.id, label=_ONE[item.kind].lower(), title=item.text)
-                for item in self._cited.get(entry.id, ())
+            beside=beside,
+            refs=(
+                *links,
+                *(
+                    Ref(to=item.id, label=_ONE[item.kind].lower(), title=item.text)
+                    for item in self._cited.get(entry.id, ())
+                ),
             ),
+        )
+
+    def _unsaid(self, entry: Happening | Image, sort: str) -> LineView:
+        at = self.times.clock(entry.at_ms)
+        iso = self.times.iso(entry.at_ms)
+        if isinstance(entry, Happening):
+            text = happening_line(entry)
+            return LineView(id=entry.id, kind="event", sort=sort, time=at, iso=iso, text=text)
+        folder = f"/m/{self._state.meeting}/images"
+        return LineView(
+            id=entry.id,
+            kind="picture",
+            sort=sort,
+            time=at,
+            iso=iso,
+            text=picture_line(entry),
+            image=f"{folder}/{entry.file}",
+            thumb=f"{folder}/{entry.thumb}",
         )
 
     def _voice(self, entry: Utterance | Message) -> str:
@@ -254,6 +305,11 @@ class Views:
             if not shown:
                 label += " (words taken back)"
             refs.append(Ref(to=ref if shown else "", label=label, title=quote))
+        first = min((e.start_ms for e in item.evidence), default=None)
+        image = None if first is None else self._shown.at(first)
+        if image is not None:
+            label = f"screen {self.times.clock(image.at_ms)}"
+            refs.append(Ref(to=image.id, label=label, title=picture_line(image)))
         return refs
 
     def _span(self, from_ms: int, to_ms: int) -> str:
@@ -278,7 +334,7 @@ def _status(item: NoteItem) -> str:
 
 def _shown(entry: Entry) -> bool:
     match entry:
-        case Gap():
+        case Gap() | Happening() | Image():
             return True
         case Message():
             return not entry.deleted

@@ -8,14 +8,17 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, Protocol
 
 from playwright.async_api import Browser, Page, expect
 
 from pipeline.model import events as ev
+from pipeline.model.happening import Image
 from pipeline.model.log import MeetingLog
 from pipeline.model.notes import Add, Check, Evidence, NoteItem, Patch, Retract
-from pipeline.model.speech import Gap, Utterance
+from pipeline.model.speech import Gap, Message, SharedFile, Utterance
+from tests.image_makers import slide, still
 
 START = 1_795_514_400_000
 NASTY = "<img src=x onerror=document.title='owned'>"
@@ -317,3 +320,75 @@ CONTRAST = """() => {
   }
   return [...new Set(low)];
 }"""
+
+
+async def test_pictures_private_chat_and_calls_appear_while_they_happen(
+    site: Site, browser: Browser, tmp_path: Path
+) -> None:
+    log = await opened(site)
+    folder = tmp_path / "home" / "meetings" / log.meeting / "images"
+    folder.mkdir(parents=True)
+    (folder / "screen-1.jpg").write_bytes(still(slide(1, 1280, 720)))
+    (folder / "screen-1-small.jpg").write_bytes(still(slide(1, 320, 180)))
+    private = Message(
+        id="c2",
+        stream="s",
+        at_ms=START + 4_000,
+        text=NASTY,
+        speaker="Ben",
+        session="individual",
+        to_name=NASTY,
+        parent="z1",
+        files=(SharedFile(name=NASTY, size=10),),
+    )
+    first = Message(id="c1", stream="s", at_ms=START, text="hi", speaker="Ada", zoom_id="z1")
+    image = Image(
+        id="i1",
+        stream="s",
+        at_ms=START + 500,
+        media="deskshare",
+        file="screen-1.jpg",
+        thumb="screen-1-small.jpg",
+        width=1280,
+        height=720,
+        speaker="Anna",
+    )
+    async with tab(browser) as followed, tab(browser) as fresh:
+        await followed.goto(f"{site.base}/m/{log.meeting}")
+        await log.append(
+            ev.SharingStarted(stream="s", at_ms=START, speaker="Anna"),
+            ev.ImageKept(image=image),
+            said(3, "look at this"),
+            noted("p", Add(action("Look", owner="Anna", ref="u3"))),
+            ev.MessageSaid(message=first),
+            ev.MessageSaid(message=private),
+            ev.MessageReacted(message="c1", emoji="+1", at_ms=START, speaker="Ben"),
+            ev.CallHappened(stream="s", at_ms=START + 5_000, what="user_hold", speaker="Ben"),
+            ev.ProtocolFaulted(
+                stream="s", socket="audio", reason="bad_json", detail="", at_ms=START
+            ),
+            ev.SharingStopped(stream="s", at_ms=START + 60_000, speaker="Anna"),
+        )
+        await expect(followed.locator("#faults li")).to_have_text("audio: bad json")
+        await fresh.goto(f"{site.base}/m/{log.meeting}")
+        for page in (followed, fresh):
+            shot = page.locator("#i1 img")
+            await expect(shot).to_have_js_property("naturalWidth", 320)
+            await expect(page.locator("#i1")).to_contain_text("Screen of Anna")
+            await expect(page.locator("#c2 .mark")).to_have_text(f"chat, private, to {NASTY}")
+            await expect(page.locator("#c1 .beside")).to_have_text("+1 Ben")
+            await expect(page.locator("#c2 .refs a")).to_have_attribute("href", "#c1")
+            await expect(page.locator(".line.event")).to_have_text(
+                [
+                    re.compile("Anna shares the screen"),
+                    re.compile("Ben put the call on hold"),
+                    re.compile("Anna stopped sharing the screen"),
+                ]
+            )
+            await expect(page.locator("#n1 .refs a").last).to_have_attribute("href", "#i1")
+            assert "owned" not in await page.title()
+        shown = [await page.locator("#lines").inner_text() for page in (followed, fresh)]
+        assert shown[0] == shown[1]
+        async with fresh.expect_response("**/screen-1.jpg") as answered:
+            await fresh.locator("#i1 .shot").click()
+        assert (await answered.value).headers["content-type"] == "image/jpeg"

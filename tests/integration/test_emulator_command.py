@@ -7,11 +7,13 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from pipeline.base.secret import Secret
@@ -92,6 +94,28 @@ def test_lines_a_person_reads(emulate: Start) -> None:
     assert process.returncode == 0
 
 
+def test_many_streams_in_one_line(emulate: Start) -> None:
+    line = first_line(emulate("--json", "--streams", "3", "--stream-id", "S"))
+    streams = line.pop("streams")
+    assert streams[0] == line
+    assert [s["rtms_stream_id"] for s in streams] == ["S", "S-2", "S-3"]
+    assert streams[2]["signaling_url"] == line["signaling_url"].replace("/sig", "/3/sig")
+
+
+def test_a_script_and_what_became_of_it(emulate: Start, tmp_path: Path) -> None:
+    script = tmp_path / "faults.yaml"
+    script.write_text("- {fault: refuse, http: 418}\n- {fault: stop, at: 3600, reason: 8}\n")
+    line = first_line(emulate("--json", "--script", script))
+    with pytest.raises(InvalidStatus, match="418"), connect(line["signaling_url"]):
+        pass
+    with urllib.request.urlopen(line["control_url"] + "faults") as answer:
+        listed = json.load(answer)
+    assert [(f["state"], f["fault"]) for f in listed] == [
+        ("begun", {"fault": "refuse", "http": 418}),
+        ("waiting", {"fault": "stop", "at": 3600.0, "reason": 8}),
+    ]
+
+
 def failed(process: subprocess.Popen[str]) -> str:
     """The one line of a command that could not do it."""
     _, err = process.communicate(timeout=20)
@@ -115,6 +139,30 @@ def test_a_webhook_that_is_not_there(emulate: Start, unused_tcp_port: int) -> No
 
 def test_a_webhook_that_is_no_url(emulate: Start) -> None:
     assert "not an address" in failed(emulate("--webhook", "nowhere"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--script", "none.yaml"), "none.yaml: no such script"),
+        (("--scopes", "audio,smell"), "scopes: 'smell' is not one of audio, video, deskshare,"),
+        (("--id-key", "webinar_uuid"), "id_key = 'webinar_uuid': a meeting has meeting_uuid"),
+        (("--webhook-retries", "soon"), "--webhook-retries 'soon': not seconds like 300,1200"),
+        (("--host", "0.0.0.0"), "only this machine's loopback is allowed"),
+    ],
+)
+def test_options_that_cannot_be(emulate: Start, arguments: tuple[str, ...], said: str) -> None:
+    assert said in failed(emulate(*arguments))
+
+
+def test_a_script_with_a_mistake(emulate: Start, tmp_path: Path) -> None:
+    script = tmp_path / "faults.yaml"
+    script.write_text("# two\n- {fault: stall, for: 1}\n- {fault: drop, socket: left}\n")
+    line = failed(emulate("--script", script))
+    assert line.endswith(
+        "faults.yaml, line 3, fault 2 (drop): socket = 'left'; allowed: all, signaling, media,"
+        " audio, video, deskshare, transcript, chat"
+    )
 
 
 @pytest.mark.parametrize("command", ["emulate", "info"])

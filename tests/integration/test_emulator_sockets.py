@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
 import json
-import math
 import socket
 import ssl
 from collections.abc import AsyncIterator
@@ -14,68 +12,21 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-import msgspec
-import numpy as np
 import pytest
 import websockets
 import zstandard
-from aiohttp import web
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 
-from pipeline.base.clock import SystemClock
 from pipeline.base.errors import InUse, TapeError
 from pipeline.base.secret import Secret
-from pipeline.emulator.emulator import Emulator, Where
-from pipeline.emulator.playback import Playback
-from pipeline.emulator.rendering import AudioFormat
+from pipeline.emulator.emulator import Emulator
 from pipeline.emulator.settings import EmulatorSettings
 from pipeline.emulator.webhook import WebhookFailed
 from pipeline.rtms.enums import StopReason
 from pipeline.rtms.signature import (
     Verdict,
-    challenge_answer,
-    handshake_signature,
-    verify_webhook,
 )
-from pipeline.tapes.build import build
-from pipeline.tapes.script import Script
-from pipeline.tapes.writer import TapeWriter
-
-TOKEN = Secret("tok")
-TURNS: list[dict[str, object]] = [
-    {"who": "ada", "say": "turn 0", "gap": 0},
-    {"who": "bob", "say": "turn 1", "gap": -0.2},
-    {"who": "ada", "chat": "typed"},
-    {"who": "ada", "say": "turn 2", "gap": 1},
-    {"who": "bob", "say": "turn 3", "gap": 1},
-]
-PLAIN_S = 12.5  # about how long it is
-
-
-def make_tape(folder: Path, turns: list[dict[str, object]], name: str = "t") -> Path:
-    document = {
-        "title": "Test",
-        "zone": "UTC",
-        "start": "2026-07-01T10:00:00",
-        "participants": [
-            {"id": "ada", "user_id": 1, "name": "Ada"},
-            {"id": "bob", "user_id": 2, "name": "Bob"},
-        ],
-        "turns": turns,
-    }
-    script = msgspec.convert(document, Script)
-    ramp = np.arange(16_000) * 2 * math.pi / 16_000
-    voices = {
-        index: (np.sin(ramp * (300 + 50 * index)) * 6000).astype(np.int16)
-        for index, turn in enumerate(script.turns)
-        if turn.say is not None
-    }
-    path = folder / f"{name}.rtms.zst"
-    header, lines = build(script, voices)
-    with TapeWriter(path, header, level=1) as writer:
-        for line in lines:
-            writer.write(line)
-    return path
+from tests.integration.zoom_client import TURNS, Client, Receiver, make_tape, receiving, rendered
 
 
 @pytest.fixture(scope="module")
@@ -83,159 +34,10 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_tape(tmp_path_factory.mktemp("plain"), TURNS)
 
 
-class Client:
-    """A client of the old school: handshakes by hand, everything kept."""
-
-    def __init__(self, where: Where, *, secret: str = "csec", context: Any = None) -> None:
-        self.where = where
-        self.context = context
-        self.signature = handshake_signature(
-            where.client_id, where.meeting_uuid, where.rtms_stream_id, Secret(secret)
-        )
-        self.urls: dict[str, str] = {}
-        self.said: list[dict[str, Any]] = []
-        self.media: list[dict[str, Any]] = []
-        self.changed = asyncio.Condition()
-        self.tasks: list[asyncio.Task[None]] = []
-        self.signaling: ClientConnection
-        self.frames: set[type] = set()
-
-    def hello(self, kind: int, **more: Any) -> str:
-        return json.dumps(
-            {
-                "msg_type": kind,
-                "protocol_version": 1,
-                "meeting_uuid": self.where.meeting_uuid,
-                "rtms_stream_id": self.where.rtms_stream_id,
-                "signature": self.signature,
-                **more,
-            }
-        )
-
-    async def open(self, url: str, hello: str) -> tuple[ClientConnection, dict[str, Any]]:
-        connection = await connect(url, compression=None, ssl=self.context)
-        await connection.send(hello)
-        answer = json.loads(await connection.recv())
-        return connection, answer
-
-    async def greet(self, **more: Any) -> dict[str, Any]:
-        self.signaling, answer = await self.open(self.where.signaling_url, self.hello(1, **more))
-        self.urls = answer.get("media_server", {}).get("server_urls", {})
-        self.tasks.append(asyncio.create_task(self._read(self.signaling, self.said)))
-        return answer
-
-    async def listen(self, key: str = "all", bits: int = 32, **audio: int) -> dict[str, Any]:
-        wanted = {"data_opt": 2, "send_rate": 100, **audio}
-        hello = self.hello(3, media_type=bits, media_params={"audio": wanted})
-        connection, answer = await self.open(self.urls[key], hello)
-        if answer["status_code"] == 0:
-            self.tasks.append(asyncio.create_task(self._read(connection, self.media)))
-        return answer
-
-    async def ready(self) -> None:
-        ack = {"msg_type": 7, "rtms_stream_id": self.where.rtms_stream_id}
-        events = [{"event_type": kind, "subscribe": True} for kind in (2, 3, 4)]
-        await self.signaling.send(json.dumps(ack).encode())  # binary, as Zoom's SDK does
-        await self.signaling.send(json.dumps({"msg_type": 5, "events": events}))
-
-    async def join(self, **audio: int) -> None:
-        await self.greet()
-        await self.listen(**audio)
-        await self.ready()
-
-    async def _read(self, connection: ClientConnection, into: list[dict[str, Any]]) -> None:
-        with contextlib.suppress(websockets.ConnectionClosed):
-            async for raw in connection:
-                self.frames.add(type(raw))
-                message = json.loads(raw)
-                if message["msg_type"] == 12:
-                    await connection.send(json.dumps({**message, "msg_type": 13}))
-                async with self.changed:
-                    into.append(message)
-                    self.changed.notify_all()
-        async with self.changed:
-            into.append({"msg_type": "closed", "code": connection.close_code})
-            self.changed.notify_all()
-
-    async def until(self, into: list[dict[str, Any]], kind: Any, **fields: Any) -> dict[str, Any]:
-        def found() -> dict[str, Any] | None:
-            for message in into:
-                if message["msg_type"] == kind and fields.items() <= message.items():
-                    return message
-            return None
-
-        async with asyncio.timeout(20), self.changed:
-            await self.changed.wait_for(lambda: found() is not None)
-        message = found()
-        assert message is not None
-        return message
-
-    def vanish(self) -> None:
-        """As if the process had been killed."""
-        for task in self.tasks:
-            task.cancel()
-        self.signaling.transport.abort()
-
-    def texts(self) -> list[str]:
-        return [m["content"]["data"] for m in self.media if m["msg_type"] == 17]
-
-    def audio(self) -> list[tuple[int, int, bytes]]:
-        found = [m["content"] for m in self.media if m["msg_type"] == 14]
-        return [(c["user_id"], c["timestamp"], base64.b64decode(c["data"])) for c in found]
-
-
-class Receiver:
-    """A webhook endpoint that checks signatures and keeps what it got."""
-
-    def __init__(self) -> None:
-        self.got: list[dict[str, Any]] = []
-        self.verdicts: list[Verdict] = []
-        self.status: dict[str, int] = {}
-        self.changed = asyncio.Condition()
-        self.url = ""
-
-    async def post(self, request: web.Request) -> web.Response:
-        body = await request.read()
-        verdict = verify_webhook(
-            TOKEN,
-            request.headers.get("x-zm-signature"),
-            request.headers.get("x-zm-request-timestamp"),
-            body,
-            SystemClock().now_ms(),
-        )
-        message = json.loads(body)
-        async with self.changed:
-            self.verdicts.append(verdict)
-            self.got.append(message)
-            self.changed.notify_all()
-        if verdict is not Verdict.VALID:
-            return web.Response(status=401)
-        if message["event"] == "endpoint.url_validation":
-            plain = message["payload"]["plainToken"]
-            return web.json_response(
-                {"plainToken": plain, "encryptedToken": challenge_answer(TOKEN, plain)}
-            )
-        return web.Response(status=self.status.pop(message["event"], 200))
-
-    async def until(self, event: str) -> dict[str, Any]:
-        async with asyncio.timeout(20), self.changed:
-            await self.changed.wait_for(lambda: event in [m["event"] for m in self.got])
-        return next(m for m in self.got if m["event"] == event)
-
-
 @pytest.fixture
 async def receiver() -> AsyncIterator[Receiver]:
-    found = Receiver()
-    app = web.Application()
-    app.router.add_post("/webhook", found.post)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    port = runner.addresses[0][1]
-    found.url = f"http://127.0.0.1:{port}/webhook"
-    yield found
-    await runner.cleanup()
+    async with receiving() as found:
+        yield found
 
 
 @contextlib.asynccontextmanager
@@ -267,16 +69,6 @@ async def test_a_whole_meeting(plain: Path) -> None:
     assert client.frames == {str}
     expected = await asyncio.to_thread(rendered, plain)
     assert client.audio() == expected  # sample-exact, in order, nothing missing
-
-
-def rendered(tape: Path) -> list[tuple[int, int, bytes]]:
-    """What the tape's audio decodes to in the format the client asks for."""
-    playback = Playback(tape)
-    lane = playback.audio(AudioFormat(16_000, 1, 100, mixed=False))
-    playback.advance(60_000)
-    playback.close()
-    found = [msgspec.json.decode(row.payload)["content"] for row in lane.since(0)]
-    return [(c["user_id"], c["timestamp"], base64.b64decode(c["data"])) for c in found]
 
 
 async def test_frames_can_be_binary(plain: Path) -> None:
@@ -508,19 +300,20 @@ async def test_a_port_in_use(plain: Path) -> None:
                 pass
 
 
-def cut_short(tape: Path, to: Path) -> Path:
-    """The first twenty lines of a tape, well compressed."""
+def broken(tape: Path, to: Path) -> Path:
+    """A tape whose twenty-first line is nonsense, well compressed."""
     text = zstandard.ZstdDecompressor().decompressobj().decompress(tape.read_bytes())
-    to.write_bytes(zstandard.compress(b"".join(text.splitlines(keepends=True)[:20])))
+    lines = text.splitlines(keepends=True)
+    to.write_bytes(zstandard.compress(b"".join([*lines[:20], b"nonsense\n", *lines[20:]])))
     return to
 
 
 async def test_a_tape_that_breaks_on_the_way(tmp_path: Path, plain: Path) -> None:
-    async with emulator(cut_short(plain, tmp_path / "cut.rtms.zst")) as (zoom, task):
+    async with emulator(broken(plain, tmp_path / "broken.rtms.zst")) as (zoom, task):
         client = Client(zoom.where)
         with contextlib.suppress(websockets.ConnectionClosed):
             await client.join()
-        with pytest.raises(TapeError, match="cut off"):
+        with pytest.raises(TapeError, match="line 21"):
             await asyncio.wait_for(task, 20)
 
 

@@ -23,6 +23,7 @@ from websockets.http11 import Request, Response
 
 from pipeline.base import metrics
 from pipeline.base.clock import SystemClock
+from pipeline.base.errors import ZoomError
 from pipeline.base.secret import Secret
 from pipeline.rtms import transport
 from pipeline.rtms.credentials import Credentials
@@ -30,15 +31,20 @@ from pipeline.rtms.enums import MediaType
 from pipeline.rtms.outputs import (
     AudioFormat,
     AudioReceived,
+    CamerasChanged,
     ChatReceived,
     ConnectionBack,
     ConnectionLost,
     Output,
     PeopleJoined,
     ProtocolFault,
+    SessionChanged,
     StreamLive,
     StreamOver,
+    StreamPaused,
+    StreamResumed,
     TranscriptReceived,
+    VideoSubscribed,
 )
 from pipeline.rtms.products import Announcement
 from pipeline.rtms.settings import RtmsSettings
@@ -200,6 +206,7 @@ class Client:
     ) -> None:
         resolver = options.pop("resolver", None)
         connect = options.pop("connect", transport.connect)
+        taps = {name: options.pop(name) for name in ("tap", "on_lost") if name in options}
         options.setdefault("allow_loopback", True)
         options.setdefault("drain_s", 0.2)
         self.heard = Heard()
@@ -214,6 +221,7 @@ class Client:
             rng=random.Random(1),
             speed=speed,
             connect=connect,
+            **taps,
             **extra,
         )
         self.task = asyncio.create_task(self.stream.run())
@@ -281,7 +289,8 @@ async def test_a_meeting_from_handshake_to_end(zoom: FakeZoom) -> None:
         "send_rate": 100,
     }
     assert zoom.of_type(7) == [{"msg_type": 7, "rtms_stream_id": "S1"}]
-    assert [event["event_type"] for event in zoom.of_type(5)[0]["events"]] == [2, 3, 4]
+    asked = [event["event_type"] for event in zoom.of_type(5)[0]["events"]]
+    assert asked == [2, 3, 4, 10, 11, 12, 13, 14]
 
     person = {"user_id": 5, "user_name": "Ada"}
     event = {"event_type": 3, "timestamp": T0, "participants": [person]}
@@ -629,8 +638,18 @@ async def test_silence_is_noticed(zoom: FakeZoom) -> None:
     client = Client(zoom.url, keepalive_timeout_s=0.3, speed=1)
     await client.heard.until(StreamLive, 2)
     assert zoom.opened[:3] == ["signaling", "all", "signaling"]
+    [lost] = client.heard.of(ConnectionLost)
+    assert 150 <= lost.silent_ms < 3_000, "the hole began when it was heard last"
     await end(zoom, client)
     assert zoom.doubles == []
+
+
+async def test_a_socket_that_was_heard_until_now_was_not_silent(zoom: FakeZoom) -> None:
+    client = Client(zoom.url)
+    await client.heard.until(StreamLive)
+    zoom.cut("all")
+    assert (await client.heard.until(ConnectionLost)).silent_ms == 0
+    await end(zoom, client)
 
 
 async def test_a_handshake_without_an_answer_is_tried_again(zoom: FakeZoom) -> None:
@@ -760,3 +779,265 @@ async def test_a_bug_in_the_sink_is_not_swallowed(zoom: FakeZoom) -> None:
         await client.task
     assert caught.group_contains(RuntimeError, match="sink")
     await zoom.until(lambda: not zoom.live)
+
+
+# -- what a client may ask while it runs ------------------------------------------------------
+
+
+async def answered(zoom: FakeZoom, message: dict[str, Any]) -> None:
+    await zoom.send("signaling", {"reason": "", "timestamp": T0, **message})
+
+
+async def test_individual_video_follows_the_speaker_and_comes_back_with_the_camera(
+    zoom: FakeZoom,
+) -> None:
+    zoom.keys = ("all",)
+    client = Client(zoom.url, media=MediaType.VIDEO | MediaType.CHAT, video="individual")
+    await zoom.ready()
+    assert zoom.of_type(3)[0]["media_params"]["video"]["data_opt"] == 4
+
+    async def event(number: int, **fields: Any) -> None:
+        body = {"event_type": number, "timestamp": T0, **fields}
+        await zoom.send("signaling", {"msg_type": 6, "event": body})
+
+    def asked() -> list[tuple[int, bool]]:
+        return [(m["user_id"], m["subscribe"]) for m in zoom.of_type(28)]
+
+    await event(2, user_id=5, user_name="Ada")
+    await zoom.until(lambda: asked() == [(5, True)])
+    await answered(zoom, {"msg_type": 29, "user_id": 5, "status_code": 44})
+    await event(9, participants=[{"user_id": 5}])
+    await event(8, participants=[{"user_id": 5}])
+    await zoom.until(lambda: asked() == [(5, True)] * 2)
+    await client.heard.until(CamerasChanged, 2)
+    assert [v.status for v in client.heard.of(VideoSubscribed)] == [44]
+
+    zoom.cut("signaling")
+    await zoom.until(lambda: asked() == [(5, True)] * 3)
+    client.stream.subscribe_video(9)
+    await zoom.until(lambda: asked()[3:] == [(9, True)])
+    client.stream.subscribe_video(9, False)
+    await zoom.until(lambda: asked()[4:] == [(9, False)])
+    await end(zoom, client)
+
+
+async def test_states_are_asked_after_a_reconnection(zoom: FakeZoom) -> None:
+    """A pause that was told while we were away is known afterwards."""
+    client = Client(zoom.url)
+    await client.heard.until(StreamLive)
+    session = {"msg_type": 9, "rtms_session_id": "X1", "state": 2, "timestamp": T0}
+    await zoom.send("signaling", session)
+    await client.heard.until(SessionChanged)
+    assert zoom.of_type(19) == zoom.of_type(10) == []
+    zoom.cut("signaling")
+    await zoom.until(lambda: len(zoom.of_type(10)) == 1)
+    assert zoom.of_type(19) == [{"msg_type": 19, "rtms_stream_id": "S1"}]
+    assert zoom.of_type(10) == [{"msg_type": 10, "rtms_session_id": "X1"}]
+    await answered(zoom, {"msg_type": 20, "rtms_stream_id": "S1", "state": 5, "status_code": 0})
+    await client.heard.until(StreamPaused)
+    client.stream.ask_states()
+    await zoom.until(lambda: len(zoom.of_type(19)) == 2)
+    await answered(zoom, {"msg_type": 20, "rtms_stream_id": "S1", "state": 6, "status_code": 0})
+    await client.heard.until(StreamResumed)
+    await end(zoom, client)
+
+
+async def test_the_stream_is_ended_gracefully(zoom: FakeZoom) -> None:
+    client = Client(zoom.url)
+    await client.heard.until(StreamLive)
+    ending = asyncio.create_task(client.stream.end(20))
+    await zoom.until(lambda: len(zoom.of_type(21)) == 1)
+    assert zoom.of_type(21) == [{"msg_type": 21, "rtms_stream_id": "S1"}]
+    await answered(zoom, {"msg_type": 22, "rtms_stream_id": "S1", "status_code": 0})
+    await zoom.audio(T0 + 1)
+    await zoom.send("signaling", {"msg_type": 8, "state": 4, "reason": 20, "timestamp": T0})
+    await ending
+    over = await client.ended()
+    assert (over.reason, over.retryable) == (20, False)
+    assert len(client.heard.of(AudioReceived)) == 1
+
+
+@pytest.mark.parametrize("status", [None, 4])
+async def test_a_server_that_does_not_end_it_is_left(zoom: FakeZoom, status: int | None) -> None:
+    client = Client(zoom.url)
+    await client.heard.until(StreamLive)
+    ending = asyncio.create_task(client.stream.end(0.2 if status is None else 20))
+    await zoom.until(lambda: len(zoom.of_type(21)) == 1)
+    if status is not None:
+        await answered(zoom, {"msg_type": 22, "rtms_stream_id": "S1", "status_code": status})
+    await ending
+    over = await client.ended()
+    assert over.reason == 20
+    assert ("did not answer" if status is None else "INVALID_PAYLOAD") in over.detail
+    await zoom.until(lambda: not zoom.live)
+
+
+async def test_an_interruption_webhook_of_the_past_costs_no_connection(zoom: FakeZoom) -> None:
+    """Delivered minutes late: Zoom's own keep-alives tell what is past (speed 1 here)."""
+    client = Client(zoom.url, speed=1.0)
+    await client.heard.until(StreamLive)
+    now_ms = T0 + 600_000
+    ping = {"msg_type": 12, "sequence": 1, "timestamp": now_ms}
+    await zoom.send("signaling", ping)
+    await zoom.until(lambda: len(zoom.of_type(13)) == 1)
+    client.stream.interrupted(now_ms - 300_000)
+    assert "signaling" in zoom.live
+    assert client.heard.of(ConnectionLost) == []
+    client.stream.interrupted(now_ms + 11_000)
+    assert client.heard.of(ConnectionLost) != [], "one of now is acted on, young or not"
+    await client.stream.close()
+    await client.task
+
+
+async def test_the_tap_is_told_every_frame_both_ways(zoom: FakeZoom) -> None:
+    frames: list[tuple[str, str, bytes]] = []
+    lost: list[tuple[str, str]] = []
+    client = Client(
+        zoom.url,
+        tap=lambda socket, sender, frame: frames.append((socket, sender, frame)),
+        on_lost=lambda socket, how: lost.append((socket, how)),
+    )
+    await client.heard.until(StreamLive)
+    await zoom.audio(T0, b"\x01\x00\x02\x00")
+    await zoom.send("all", {"msg_type": 12, "sequence": 7, "timestamp": T0})
+    await zoom.until(lambda: len(zoom.of_type(13)) == 1)
+    zoom.cut("all")
+    await client.heard.until(ConnectionBack)
+    await zoom.live["all"].close()
+    await client.heard.until(ConnectionBack, 2)
+    await end(zoom, client)
+    told = [(socket, sender, json.loads(frame)["msg_type"]) for socket, sender, frame in frames]
+    assert told[:6] == [
+        ("signaling", "client", 1),
+        ("signaling", "server", 2),
+        ("all", "client", 3),
+        ("all", "server", 4),
+        ("signaling", "client", 7),
+        ("signaling", "client", 5),
+    ]
+    assert told[6:9] == [("all", "server", 14), ("all", "server", 12), ("all", "client", 13)]
+    assert told[-1] == ("signaling", "server", 8)
+    assert lost == [("all", "abrupt"), ("all", "frame")]
+
+
+# -- the socket ------------------------------------------------------------------------------
+
+
+async def test_fragments_pings_and_binary_frames(zoom: FakeZoom) -> None:
+    client = Client(zoom.url)
+    await client.heard.until(StreamLive)
+    content = {"user_id": 5, "timestamp": T0, "data": "AQA="}
+    text = json.dumps({"msg_type": 14, "content": content})
+
+    async def pieces() -> AsyncIterator[str]:
+        for at in range(0, len(text), 10):
+            yield text[at : at + 10]
+
+    await zoom.live["all"].send(pieces())
+    await (await zoom.live["all"].ping())
+    await zoom.send("all", text.encode())
+    await client.heard.until(AudioReceived, 2)
+    await end(zoom, client)
+
+
+async def test_a_peer_that_takes_nothing_is_let_go(
+    zoom: FakeZoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What we send is bounded too: answers to pings that nobody reads do not pile up."""
+    monkeypatch.setattr(transport, "WRITE_LIMIT", 20_000)
+    client = Client(zoom.url)
+    await client.heard.until(StreamLive)
+    reading = zoom.live["all"].transport
+    reading.pause_reading()
+    ping = json.dumps({"msg_type": 12, "sequence": 1, "timestamp": "x" * 60_000})
+    for _ in range(400):
+        try:
+            await zoom.send("all", ping)
+        except (ConnectionClosed, KeyError):
+            break
+    lost = await client.heard.until(ConnectionLost)
+    assert "does not take" in lost.detail
+    await client.heard.until(ConnectionBack)
+    await end(zoom, client)
+
+
+@pytest.mark.parametrize("secure", [False, True])
+def test_it_works_on_uvloop(secure: bool) -> None:
+    uvloop = pytest.importorskip("uvloop")
+
+    async def meeting() -> None:
+        fake = FakeZoom()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(PEM)
+        server = await started(fake, **({"ssl": context} if secure else {}))
+        client = Client(fake.url, ca_file=str(PEM) if secure else "")
+        await client.heard.until(StreamLive)
+        for n in range(300):
+            await fake.audio(T0 + n * 20, bytes(640))
+        await client.heard.until(AudioReceived, 300)
+        fake.cut("all")
+        await client.heard.until(ConnectionBack)
+        assert (await end(fake, client)).reason == 6
+        server.close()
+        await server.wait_closed()
+
+    uvloop.run(meeting())
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (b"HTTP/1.1 403 Forbidden\r\nContent-Length: 5\r\n\r\nno", "403"),
+        (b"HTTP/1.1 200 OK\r\n\r\n", "200"),
+        (b"HTTP/1.1 302 Found\r\nLocation: ws://localhost:1/\r\n\r\n", "302"),
+        (b"SSH-2.0-x\r\n\r\n", "HTTP"),
+        (b"x" * 40_000, "does not end"),
+        (b"", "closed"),
+    ],
+)
+async def test_what_is_no_websocket_server_is_told(answer: bytes, said: str) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        writer.close()
+
+    server = await asyncio.start_server(talk, "127.0.0.1", 0)
+    url = f"ws://localhost:{server.sockets[0].getsockname()[1]}/s"
+    with pytest.raises(ZoomError) as caught:
+        await transport.connect(url, address="127.0.0.1", settings=RtmsSettings())
+    assert caught.value.kind == "upgrade"
+    assert caught.value.retryable
+    assert said in str(caught.value)
+    server.close()
+
+
+async def test_a_server_that_never_answers_the_upgrade_is_a_time_out() -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(talk, "127.0.0.1", 0)
+    url = f"ws://localhost:{server.sockets[0].getsockname()[1]}/s"
+    settings = RtmsSettings(connect_timeout_s=0.1)
+    with pytest.raises(ZoomError) as caught:
+        await transport.connect(url, address="127.0.0.1", settings=settings)
+    assert (caught.value.kind, caught.value.retryable) == ("timeout", True)
+    server.close()
+
+
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
+async def test_old_tls_is_refused() -> None:
+    assert transport._tls("").minimum_version is ssl.TLSVersion.TLSv1_2
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(PEM)
+    context.minimum_version = ssl.TLSVersion.TLSv1_1
+    context.maximum_version = ssl.TLSVersion.TLSv1_1
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    fake = FakeZoom()
+    server = await started(fake, ssl=context)
+    settings = RtmsSettings(ca_file=str(PEM))
+    with pytest.raises(ZoomError) as caught:
+        await transport.connect(fake.url, address="127.0.0.1", settings=settings)
+    assert caught.value.kind in ("tls", "refused"), "openssl may just hang up"
+    server.close()
+    await server.wait_closed()

@@ -17,7 +17,7 @@ from pipeline.base import metrics
 from pipeline.base.clock import ManualClock
 from pipeline.base.secret import Secret
 from pipeline.rtms import webhook
-from pipeline.rtms.products import Announcement
+from pipeline.rtms.products import Announcement, Concurrency
 from pipeline.rtms.signature import webhook_signature
 from pipeline.rtms.webhook import Interrupted, Notice, Started, Stopped, webhook_app
 
@@ -77,7 +77,14 @@ def started(**changes: Any) -> dict[str, Any]:
 
 
 STARTED = Started(
-    Announcement("meeting", "Zk9/+A==", "S1", "wss://a.zoom.us/s", NOW_S * 1000 + 123)
+    Announcement(
+        "meeting",
+        "Zk9/+A==",
+        "S1",
+        "wss://a.zoom.us/s",
+        NOW_S * 1000 + 123,
+        id_key="meeting_uuid",
+    )
 )
 
 
@@ -124,8 +131,8 @@ async def test_every_product_by_its_names(zoom: Zoom, event: str, key: str, prod
         body = {"event": event.format(what), "event_ts": NOW_S * 1000, "payload": {**ids, **extra}}
         assert (await zoom.post(body))[0] == 200
     assert zoom.notices == [
-        Started(Announcement(product, "ID", "S1", "wss://a.zoom.us", NOW_S * 1000)),
-        Interrupted(product, "ID", "S1"),
+        Started(Announcement(product, "ID", "S1", "wss://a.zoom.us", NOW_S * 1000, id_key=key)),
+        Interrupted(product, "ID", "S1", NOW_S * 1000),
         Stopped(product, "ID", "S1", 6),
     ]
 
@@ -242,15 +249,70 @@ async def test_without_an_event_time_repeats_are_told_apart_by_the_request(zoom:
     await zoom.post(body)
     await zoom.post(body)
     await zoom.post(body, at=NOW_S + 100)
-    assert zoom.notices == [Interrupted("meeting", "m", "S1")] * 2
+    assert zoom.notices == [Interrupted("meeting", "m", "S1", None)] * 2
 
 
-async def test_unknown_and_account_events_are_taken_and_ignored(zoom: Zoom) -> None:
-    before = count("ignored"), count("account")
+async def test_unknown_events_are_taken_and_ignored(zoom: Zoom) -> None:
+    before = count("ignored")
     assert await zoom.post({"event": "meeting.started", "payload": {}}) == (200, "")
-    assert await zoom.post({"event": "rtms.concurrency_limited", "payload": {}}) == (200, "")
-    assert (count("ignored"), count("account")) == (before[0] + 1, before[1] + 1)
+    assert count("ignored") == before + 1
     assert zoom.notices == []
+
+
+@pytest.mark.parametrize(
+    ("event", "payload", "expected"),
+    [
+        (
+            "rtms.concurrency_limited",
+            {"id_field": {"session_id": "S/1"}, "concurrency_number": 5, "operator_id": "o"},
+            (True, 5, "S/1"),
+        ),
+        (
+            "rtms.concurrency_near_limit",
+            {"object": {"id_field": {"webinar_uuid": "W="}, "concurrency_number": 4}},
+            (False, 4, "W="),
+        ),
+        ("rtms.concurrency_limited", {}, (True, None, None)),
+        (
+            "rtms.concurrency_limited",
+            {"id_field": "M", "concurrency_number": "many", "meeting_uuid": "M="},
+            (True, None, "M="),
+        ),
+    ],
+)
+async def test_the_accounts_limit_is_told_once(
+    zoom: Zoom, event: str, payload: dict[str, Any], expected: tuple[Any, ...]
+) -> None:
+    before = count("account")
+    body = {"event": event, "event_ts": NOW_S * 1000, "payload": payload}
+    for _ in range(2):
+        assert await zoom.post(body) == (200, "")
+    assert count("account") == before + 1
+    limited, number, found = expected
+    assert zoom.notices == [Concurrency(limited, number, found, NOW_S * 1000)]
+
+
+async def test_what_a_started_webhook_says_beside_the_ids(zoom: Zoom) -> None:
+    """The meeting's number for the REST API, the name of a Video SDK session."""
+    await zoom.post(started(meeting_id="81234567890", webinar_uuid="no=", is_original_host=True))
+    session = {
+        "event": "session.rtms_started",
+        "event_ts": NOW_S * 1000,
+        "payload": {
+            "session_id": "abc==",
+            "session_key": "room-7",
+            "rtms_stream_id": "S2",
+            "server_urls": {"signaling": "wss://a.zoom.us/s"},
+        },
+    }
+    await zoom.post(session)
+    await zoom.post(started(meeting_id="../x", rtms_stream_id="S3"))
+    told = [notice.announcement for notice in zoom.notices if isinstance(notice, Started)]
+    assert [(a.id_key, a.number, a.session_key, a.title) for a in told] == [
+        ("meeting_uuid", "81234567890", None, None),
+        ("session_id", None, "room-7", "room-7"),
+        ("meeting_uuid", None, None, None),
+    ]
 
 
 async def test_large_bodies_and_other_paths(zoom: Zoom) -> None:

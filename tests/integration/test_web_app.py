@@ -16,11 +16,13 @@ import jsonschema
 import msgspec
 import pytest
 from aiohttp import web
+from yarl import URL
 
 from pipeline.base import metrics
 from pipeline.base.clock import SystemClock
 from pipeline.base.ids import SequentialIds
 from pipeline.model import events as ev
+from pipeline.model.happening import Clip, Image
 from pipeline.model.log import MeetingLog
 from pipeline.model.speech import Utterance
 from pipeline.store.store import Store
@@ -213,10 +215,90 @@ async def test_hostile_text_stays_text(page: Page) -> None:
     )
     for path in (f"/m/{log.meeting}", "/", "/search?q=onerror"):
         _, html = await page.get(path)
-        assert "<img" not in html
+        assert "<img" not in re.sub(r"<template.*?</template>", "", html, flags=re.DOTALL)
         assert "<script>" not in html
         assert "&lt;img src=x onerror=alert(1)&gt;" in html
         assert "49" not in re.sub(r"&#\d+;", "", html).split("<body", 1)[1].replace("7*7", "")
+
+
+def shot(n: int) -> ev.ImageKept:
+    return ev.ImageKept(
+        image=Image(
+            id=f"i{n}",
+            stream="s",
+            at_ms=1_795_514_400_000,
+            media="deskshare",
+            file=f"screen-{n}.jpg",
+            thumb=f"screen-{n}-small.jpg",
+            width=640,
+            height=360,
+            speaker="<b>Anna",
+        )
+    )
+
+
+async def test_pictures_are_served_as_jpeg_and_only_those_of_the_log(page: Page) -> None:
+    log = await opened(page.store)
+    folder = page.store.home / "meetings" / log.meeting / "images"
+    folder.mkdir(parents=True)
+    (folder / "screen-1.jpg").write_bytes(b"\xff\xd8\xff<script>")
+    (folder / "screen-9.jpg").write_bytes(b"not in the log")
+    (folder / "screen-2.jpg").symlink_to("/etc/hostname")
+    await log.append(shot(1), shot(2))
+    base = f"{page.base}/m/{log.meeting}/images"
+    async with page.client.get(f"{base}/screen-1.jpg") as got:
+        assert got.status == 200
+        assert await got.read() == b"\xff\xd8\xff<script>"
+        assert got.headers["Content-Type"] == "image/jpeg"
+        assert got.headers["X-Content-Type-Options"] == "nosniff"
+        assert "default-src 'none'" in got.headers["Content-Security-Policy"]
+        assert got.headers["Cache-Control"].startswith("private")
+    for name, status in (
+        ("screen-9.jpg", 404),  # on the disk, not in the log
+        ("screen-1-small.jpg", 404),  # in the log, not on the disk
+        ("screen-2.jpg", 503),  # a link to somewhere else
+        ("..%2F..%2Fwriter.lock", 404),
+        ("%2e%2e/%2e%2e/rtms-notes.db", 404),
+        ("screen-1.jpg%00", 404),
+        ("screen-1.png", 404),
+    ):
+        async with page.client.get(URL(f"{base}/{name}", encoded=True)) as got:
+            assert got.status == status, name
+            assert "hostname" not in await got.text()
+    _, html = await page.get(f"/m/{log.meeting}")
+    assert f'src="/m/{log.meeting}/images/screen-1-small.jpg"' in html
+    assert "Screen of &lt;b&gt;Anna" in html
+
+
+async def test_faults_and_saved_files_stand_in_a_modest_place(page: Page) -> None:
+    log = await opened(page.store)
+    _, html = await page.get(f"/m/{log.meeting}")
+    assert '<details class="more" id="more" hidden>' in html
+    await log.append(
+        ev.ProtocolFaulted(
+            stream="s", socket="audio", reason="bad_base64", detail="<i>", at_ms=1, count=2
+        ),
+        ev.ClipKept(
+            clip=Clip(
+                id="v1",
+                stream="s",
+                media="video",
+                codec="H264",
+                file="video-1.mkv",
+                from_ms=1_795_514_400_000,
+                to_ms=1_795_514_460_000,
+                frames=9,
+                width=1280,
+                height=720,
+                speaker="Anna",
+            )
+        ),
+    )
+    _, html = await page.get(f"/m/{log.meeting}")
+    assert "audio: bad base64, &lt;i&gt; (on 2 connections)" in html
+    assert "Video of Anna from" in html
+    assert "(60 s, 1280 x 720, H264): images/video-1.mkv" in html
+    assert '<details class="more" id="more">' in html
 
 
 async def test_nobody_can_reorder_or_hide_text_on_the_page(page: Page) -> None:

@@ -18,7 +18,11 @@ from pipeline.rtms.outputs import (
     AudioFormat,
     AudioReceived,
     ChatReceived,
+    ImageFormat,
+    ImageReceived,
+    InterpreterTold,
     ProtocolFault,
+    SessionChanged,
     StreamPaused,
     TranscriptReceived,
 )
@@ -37,17 +41,25 @@ GIVEN = {
 }
 
 
+SETTINGS = RtmsSettings()
+
+
 class Peer:
     """A machine and the clock beside it."""
 
-    def __init__(self, *, given: dict[str, Any] | None = None, ready: bool = True) -> None:
+    def __init__(
+        self,
+        *,
+        given: dict[str, Any] | None = None,
+        ready: bool = True,
+        media: MediaType = MediaType.AUDIO | MediaType.TRANSCRIPT | MediaType.CHAT,
+        settings: RtmsSettings = SETTINGS,
+        echoed: dict[str, Any] | None = None,
+    ) -> None:
         self.now = 100.0
-        media = MediaType.AUDIO | MediaType.TRANSCRIPT | MediaType.CHAT
         self.machine = Media(
             "all",
-            m.MediaRequest(
-                media_type=int(media), media_params=wanted_params(media, RtmsSettings())
-            ),
+            m.MediaRequest(media_type=int(media), media_params=wanted_params(media, settings)),
             start_ms=T0,
             standing=Standing(),
             now=self.now,
@@ -57,7 +69,7 @@ class Peer:
             "msg_type": 4,
             "status_code": 0,
             "payload_encrypted": False,
-            "media_params": {"audio": {**GIVEN, **(given or {})}},
+            "media_params": echoed if echoed is not None else {"audio": {**GIVEN, **(given or {})}},
         }
         self.greeted = self.sends(self.answer) if ready else []
 
@@ -97,6 +109,13 @@ def test_a_silent_fall_back_to_mixed_audio_is_reported() -> None:
     assert isinstance(fault, ProtocolFault)
     assert (fault.reason, "no speakers" in fault.detail) == ("mixed_audio", True)
     assert told == AudioFormat("L16", 16_000, 1, False, 100)
+
+
+def test_encryption_nobody_asked_for_is_reported_and_the_data_read() -> None:
+    peer = Peer(ready=False)
+    effects = peer.sends({**peer.answer, "payload_encrypted": True})
+    assert faults(effects) == ["params_changed"]
+    assert peer.audio() == [AudioReceived(5, None, T0, b"\x01\x00")]
 
 
 def test_other_differences_name_the_field_and_take_effect() -> None:
@@ -186,22 +205,134 @@ def test_chat_as_object_json_text_and_plain_text() -> None:
     assert peer.chat("hello", user_id=7, user_name="Bo") == [
         ChatReceived(None, 7, "Bo", T0, "hello", "new")
     ]
-    operations = [
-        e.operation
-        for number in (1, 2, 3, 4, 5, 9)
-        for e in peer.chat({**body, "operation_type": number})
-        if isinstance(e, ChatReceived)
+    assert peer.sends({"msg_type": 18, "content": "hi", "user_id": 7, "timestamp": T0}) == [
+        ChatReceived(None, 7, None, T0, "hi", "new")
     ]
-    assert operations == ["new", "delete", "update", "other", "other", "other"]
-    file = {"message_id": "m2", "operation_type": 1, "files": [{"file_name": "a.pdf"}]}
-    assert peer.chat(file) == [ChatReceived("m2", None, None, T0, "", "other")]
+    effects = peer.chat({**body, "operation_type": 9})
+    assert faults(effects) == ["unknown_chat"]
+    assert all(isinstance(e, ProtocolFault) and "hello" not in e.detail for e in effects)
 
 
-def test_images_are_counted_and_not_kept() -> None:
+IMAGES = MediaType.VIDEO | MediaType.DESKSHARE
+
+
+def test_images_and_their_format() -> None:
+    settings = RtmsSettings(video="individual", video_codec="H264", share_codec="PNG")
+    peer = Peer(media=IMAGES, settings=settings, echoed={})
+    assert peer.greeted == [
+        ImageFormat("video", "H264", "HD", 25, individual=True),
+        ImageFormat("deskshare", "PNG", "FHD", 1),
+        fx.MediaAccepted(),
+    ]
+    content = {"data": "AQA=", "user_id": 5, "user_name": "Ada", "timestamp": T0, "length": 2}
+    assert peer.sends({"msg_type": 15, "content": content}) == [
+        ImageReceived("video", 5, "Ada", T0, b"\x01\x00")
+    ]
+    assert peer.sends({"msg_type": 16, "content": "AQA=", "user_id": "5", "timestamp": T0}) == [
+        ImageReceived("deskshare", 5, None, T0, b"\x01\x00")
+    ]
+    effects = peer.sends({"msg_type": 16, "content": {**content, "length": 3}})
+    assert faults(effects) == ["bad_length"]
+    assert isinstance(effects[-1], ImageReceived)
+    assert peer.sends({"msg_type": 15, "content": {"data": "", "timestamp": T0}}) == []
+
+
+def test_a_silent_fall_back_of_any_media_is_reported() -> None:
+    echoed = {
+        "video": {"codec": 5, "fps": 5, "data_opt": 3, "resolution": 1},
+        "deskshare": {"codec": 99, "fps": 0, "resolution": 9},
+        "transcript": {"language": 14, "enable_lid": False},
+        "chat": {"content_type": 4},
+    }
+    media = IMAGES | MediaType.TRANSCRIPT | MediaType.CHAT
+    settings = RtmsSettings(video="individual", video_codec="H264", language="en")
+    greeted = Peer(media=media, settings=settings, echoed=echoed).greeted
+    assert faults(greeted) == ["params_changed"] * 5, "the first five are told"
+    assert "video codec: asked for H264, got JPG" in [
+        e.detail for e in greeted if isinstance(e, ProtocolFault)
+    ]
+    assert [e for e in greeted if isinstance(e, ImageFormat)] == [
+        ImageFormat("video", "JPG", "SD", 5),
+        ImageFormat("deskshare", "codec 99", "resolution 9", 1),
+    ]
+    words = Peer(media=MediaType.TRANSCRIPT, settings=settings, echoed=echoed).greeted
+    assert faults(words) == ["params_changed"] * 2, "the language under its older name too"
+    good = {"transcript": {"content_type": 5, "language": 9, "enable_lid": True}}
+    assert faults(Peer(media=MediaType.TRANSCRIPT, settings=settings, echoed=good).greeted) == []
+
+
+@pytest.mark.parametrize("rate", [0, -20, 10**30])
+def test_an_interval_that_is_none_counts_as_the_one_asked_for(rate: int) -> None:
+    told = Peer(given={"send_rate": rate}).greeted[-2]
+    assert told == AudioFormat("L16", 16_000, 1, True, 100)
+    given = {"content_type": 2, "codec": 1, "sample_rate": 1, "channel": 1, "data_opt": 2}
+    assert Peer(echoed={"audio": given}).greeted[-2] == told
+
+
+def test_stereo_samples_are_four_bytes_and_other_codecs_have_none() -> None:
+    stereo = Peer(settings=RtmsSettings(channels=2), given={"channel": 2})
+    assert faults(stereo.audio(b"\x00" * 8)) == []
+    effects = stereo.audio(b"\x00" * 10)
+    assert faults(effects) == ["bad_length"]
+    assert effects[-1] == AudioReceived(5, None, T0, b"\x00" * 8)
+    for codec, number, rate in (("G711", 2, 0), ("G722", 3, 1), ("OPUS", 4, 3)):
+        hertz = (8000, 16000, 32000, 48000)[rate]
+        settings = RtmsSettings(codec=codec, sample_rate=hertz)  # type: ignore[arg-type]
+        given = {"codec": number, "sample_rate": rate, "send_rate": 20}
+        peer = Peer(settings=settings, given=given)
+        assert peer.greeted == [AudioFormat(codec, hertz, 1, True, 20), fx.MediaAccepted()]
+        assert peer.audio(b"\x01\x02\x03", length=3) == [
+            AudioReceived(5, None, T0, b"\x01\x02\x03")
+        ]
+
+
+def test_rtp_packets_are_opened_and_bare_ones_pass() -> None:
+    settings = RtmsSettings(codec="G711", sample_rate=8000, content_type="rtp")
+    given = {"codec": 2, "sample_rate": 0, "content_type": 1, "send_rate": 20}
+    peer = Peer(settings=settings, given=given)
+    assert faults(peer.greeted) == []
+    packet = b"\x80\x08\x00\x01" + b"\x00" * 8 + b"\xd5" * 160
+    for data in (packet, packet[12:]):
+        assert peer.audio(data, length=len(data)) == [AudioReceived(5, None, T0, b"\xd5" * 160)]
+    raw = Peer(settings=settings, given={**given, "content_type": 2})
+    assert raw.audio(packet) == [AudioReceived(5, None, T0, packet)], "not where raw was echoed"
+
+
+def test_who_speaks_is_told_by_number_then_channel_then_name() -> None:
     peer = Peer()
-    content = {"data": "AQA=", "user_id": 5, "timestamp": T0}
-    assert peer.sends({"msg_type": 15, "content": content}) == []
-    assert peer.sends({"msg_type": 16, "content": content}) == []
+
+    def speaker(**fields: Any) -> int | None:
+        (audio,) = peer.audio(**fields)
+        assert isinstance(audio, AudioReceived)
+        return audio.user_id
+
+    assert speaker(user_id=5, channel_id="9") == speaker(user_id="5", channel_id=9) == 5
+    assert speaker(user_id="agent-x", channel_id="9") == 9
+    assert speaker(user_id=0, channel_id="123abc") == speaker(user_id=None, channel_id="123abc")
+    assert speaker(user_id="agent-x") != speaker(user_id="agent-y")
+    for odd in (-5, 2**63, 10**30):
+        number = speaker(user_id=odd)
+        assert number is not None
+        assert 2**32 <= number < 2**63
+
+
+def test_a_burst_of_buffered_audio_passes_unchanged() -> None:
+    peer = Peer()
+    times = [T0 - 60_000 + 20 * step for step in range(3_000)]
+    times[100:200] = reversed(times[100:200])
+    times[300:310] = [times[300]] * 10
+    found = [e for at in times for e in peer.audio(timestamp=at)]
+    assert [e.timestamp_ms for e in found if isinstance(e, AudioReceived)] == times
+    assert len(found) == len(times)
+
+
+def test_interpreter_metadata_is_kept_as_it_came() -> None:
+    peer = Peer()
+    frame = '{"msg_type": 23, "interpreter": {"target": [{"language": 9}]}, "timestamp": {}}'
+    assert peer.sends(frame) == [InterpreterTold(frame.encode())]
+    assert peer.sends(frame.encode()) == [InterpreterTold(frame.encode())]
+    long = json.dumps({"msg_type": 23, "interpreter": "x" * 70_000})
+    assert faults(peer.sends(long)) == ["too_long"]
 
 
 def test_keep_alives_are_answered_and_every_frame_is_a_sign_of_life() -> None:
@@ -222,7 +353,9 @@ def test_states_may_come_on_a_media_socket() -> None:
         fx.Terminated(6)
     ]
     paused = {"msg_type": 9, "rtms_session_id": "a", "state": 3, "timestamp": T0}
-    assert peer.sends(paused) == [StreamPaused()]
+    assert peer.sends(paused) == [SessionChanged("a", "paused", T0), StreamPaused()]
+    assert faults(peer.sends({**paused, "state": 77})) == ["unknown_state"]
+    assert faults(peer.sends({**paused, "rtms_session_id": "x" * 300})) == ["too_long"]
 
 
 def test_what_does_not_belong_is_a_fault_and_nothing_else() -> None:
@@ -232,7 +365,8 @@ def test_what_does_not_belong_is_a_fault_and_nothing_else() -> None:
     assert faults(peer.sends({"msg_type": 6, "event": {"event_type": 2}})) == ["unexpected"]
     assert faults(peer.sends({"msg_type": 77})) == ["unknown_type"]
     assert faults(peer.sends("nonsense")) == ["bad_json"]
-    assert peer.sends({"msg_type": 23, "interpreter": {"target": []}}) == []
+    assert faults(peer.sends({"msg_type": 26, "content": {}})) == ["reserved_type"]
+    assert faults(peer.sends({"msg_type": 26, "content": {}})) == [], "the first of its kind"
 
 
 def test_messages_and_bytes_reach_the_metrics() -> None:

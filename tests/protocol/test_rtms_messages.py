@@ -204,7 +204,7 @@ def test_what_is_no_message_says_why_in_a_word(frame: bytes | str, reason: str) 
 
 def test_unknown_types_are_told_apart_from_broken_ones() -> None:
     assert m.decode('{"msg_type":99,"x":1}') == m.Unknown(99)
-    assert m.decode('{"msg_type":23,"interpreter":{}}') == m.Unknown(23)
+    assert m.decode('{"msg_type":24,"interpreter":{}}') == m.Unknown(24)
 
 
 def test_detail_never_shows_content() -> None:
@@ -304,6 +304,8 @@ def test_every_message_survives_a_round_trip() -> None:
         m.StreamCloseResponse(rtms_stream_id="S1", status_code=0, reason="", timestamp=1),
         m.VideoSubscriptionRequest(user_id=5, subscribe=True, timestamp=7),
         m.VideoSubscriptionResponse(user_id=5, status_code=0, reason="OK", timestamp=1),
+        m.InterpreterData(interpreter={"target": [{"language": 9}]}, timestamp=1),
+        m.EventUpdate(event=m.EventBody(event_type=8, event_code="v2", event_ts=1)),
     ):
         assert m.decode(m.encode(message)) == message
 
@@ -331,7 +333,8 @@ def test_chat_data_in_three_forms() -> None:
         chat = m.chat_body(found.content.data)
         assert (chat.data, chat.message_id, chat.operation_type) == ("hi", "9", 1)
         assert chat.sender == m.Person(user_id=5, user_name="Ada")
-    for text in ("hi", '{"a": 1}', "{not json", "[1]", "{" * 5000):
+    typed = ('{"a": 1}', '{"data": "what a person typed"}')
+    for text in ("hi", *typed, "{not json", "[1]", "{" * 5000):
         assert m.chat_body(text) == m.ChatBody(data=text)
 
 
@@ -357,3 +360,32 @@ def test_odd_chat_objects_lose_only_what_is_odd() -> None:
     assert chat.files == [m.ChatFile(file_id="1", file_name="a.txt", file_size=10)]
     assert chat.delete_file_id_list == ["1"]
     assert chat.chat_session == m.ChatSession(type=1, id="2")
+
+
+def test_answers_are_read_without_what_they_may_leave_out() -> None:
+    assert decoded({"msg_type": 22}) == m.StreamCloseResponse(
+        rtms_stream_id="", status_code=0, reason="", timestamp=0
+    )
+    assert decoded({"msg_type": 29, "user_id": "7", "status": 44, "reason": 5}) == (
+        m.VideoSubscriptionResponse(user_id=7, status_code=44, reason="5", timestamp=0)
+    )
+    refused = decoded({"msg_type": 11, "rtms_session_id": "a", "status_code": 40})
+    assert (refused.status_code, refused.state) == (40, 0)
+    assert decoded({"msg_type": 20, "state": "4", "timestamp": 1_790_000_000}).state == 4
+    silent = decoded({"msg_type": 20, "rtms_stream_id": "S1"})
+    assert isinstance(silent, m.Unreadable), "neither a state nor a refusal"
+
+
+def test_events_by_name_by_code_and_about_one_person() -> None:
+    def event(**fields: Any) -> m.EventBody:
+        found = decoded({"msg_type": 6, "event": fields})
+        assert isinstance(found, m.EventUpdate)
+        return found.event
+
+    assert event(event_type="PARTICIPANT_JOIN", participants={"user_id": 5}).participants == [
+        m.Person(user_id=5)
+    ]
+    assert event(event_type="consumer_answered").event_type == 8
+    assert (event(event_code=70021).event_type, event(event_code=70021).event_code) == (-1, 70021)
+    assert event(event_type=3, event_code=70021).event_type == 3
+    assert isinstance(decoded({"msg_type": 6, "event": {"event_type": "?"}}), m.Unreadable)

@@ -11,7 +11,7 @@ from pipeline.model.events import Product
 from pipeline.rtms.effects import Send
 from pipeline.rtms.enums import MediaType
 from pipeline.rtms.layout import Layout
-from pipeline.rtms.messages import EventSubscription, ReadyAck
+from pipeline.rtms.messages import EventSubscription, ReadyAck, StreamCloseRequest
 from pipeline.rtms.orders import Close, Open, Order
 from pipeline.rtms.outputs import (
     ConnectionBack,
@@ -149,10 +149,10 @@ def test_split_acks_once_when_every_media_socket_is_ready() -> None:
 def test_granted_media_decides_what_is_subscribed() -> None:
     story = Story(media=MediaType.ALL)
     story.start()
-    assert subscribed(story.answer()) == [2, 3, 4, 5, 6, 8, 9]
+    assert sorted(subscribed(story.answer())) == [2, 3, 4, 5, 6, 8, 9, 10, 11, 12, 13, 14]
     voice = Story(product="contact_center", media=MediaType.AUDIO)
     voice.start()
-    assert subscribed(voice.answer()) == [8, 9, 10, 11, 12, 13]
+    assert subscribed(voice.answer()) == list(range(8, 35))
 
 
 def test_one_socket_that_cannot_connect_does_not_keep_the_others_waiting() -> None:
@@ -216,12 +216,57 @@ def test_the_verdict_is_one_pure_function() -> None:
     first = {s: verdict(s, "media_first") for s in every}
     again = {s: verdict(s, "media_again") for s in every}
     signaling = {s: verdict(s, "signaling_first") for s in every}
-    assert {s for s in every if first[s] is Verdict.WITHOUT} == {9, 10, 11, 12, 13}
+    assert {s for s in every if first[s] is Verdict.WITHOUT} == {9, 10, 11, 12, 13, 47}
     assert {s for s in every if first[s] is Verdict.RETRY_SOON} == {8}
     assert {s for s in every if again[s] is Verdict.RETRY_SOON} == {8, 15, 16}
     assert {s for s in every if signaling[s] is Verdict.FATAL} == {2, 3, 4, *range(9, 44), 46}
     assert verdict(45, "signaling_first") is Verdict.RETRY
     assert verdict(4711, "media_again") is Verdict.RETRY
+
+
+def test_an_old_meaning_is_only_named_beside_the_current_one() -> None:
+    """The numbers of 2025 (reference section 13): told to people, never acted on."""
+    for status, old, current in (
+        (1, "CONNECTION_TIMEOUT", "INVALID_MESSAGE_TYPE"),
+        (13, "SESSION_NOT_FOUND", "MEDIA_TYPE_CHAT_NOT_SUPPORT"),
+        (15, "INVALID_SIGNATURE", "MEDIA_DATA_ALL_CONNECTION_EXIST"),
+        (17, "DUPLICATE_SIGNAL_REQUEST", "INVALID_MEDIA_PARAMS"),
+        (31, "DUPLICATE_MEDIA_DATA_CONNECTION", "INVALID_MEDIA_DESKSHARE_PARAMS"),
+    ):
+        line = explained("signaling", status, "")
+        assert line.index(current) < line.index(f"in 2025 this number was {old}")
+    assert "2025" not in explained("signaling", 3, "")
+    assert verdict(15, "signaling_first") is Verdict.FATAL, "not a wrong signature: no other rule"
+    assert verdict(17, "media_first") is Verdict.FATAL, "not a duplicate: not tried again soon"
+
+
+def test_a_fatal_refusal_of_one_type_leaves_the_others() -> None:
+    story = Story("split")
+    story.start()
+    story.recovery.signaling_ready(URLS, story.now)
+    [fault] = told(story.recovery.refused("transcript", 36, "bad language", story.now))
+    assert isinstance(fault, ProtocolFault)
+    assert "bad language" in fault.detail
+    assert acks(story.recovery.media_ready("audio", story.now)) == 1
+    assert story.over is None
+
+
+@pytest.mark.parametrize("status", [2, 3])
+def test_a_refused_stream_is_over_even_if_one_socket_is_up(status: int) -> None:
+    story = Story("split")
+    story.start()
+    story.recovery.signaling_ready(URLS, story.now)
+    story.recovery.media_ready("audio", story.now)
+    story.recovery.refused("transcript", status, "", story.now)
+    assert story.over is not None
+
+
+def test_chat_without_a_key_is_gone_without() -> None:
+    story = Story(media=WANTED | MediaType.CHAT)
+    story.start()
+    story.recovery.signaling_ready(URLS, story.now)
+    orders = story.recovery.refused("all", 47, "", story.now)
+    assert orders[-1] == Open("all", ("ws://m",), WANTED)
 
 
 def test_a_missing_scope_costs_that_media_only() -> None:
@@ -272,6 +317,15 @@ def test_url_choice_for_one_socket() -> None:
     assert url({"audio": "ws://a", "all": "ws://m"}) == ("ws://m",)
     assert url({"audio": "ws://a", "all": "ws://m"}, "contact_center") == ("ws://a",)
     assert url({"x": "http://no", "y": "wss://y"}) == ("wss://y",)
+    words = Story(product="contact_center", media=MediaType.TRANSCRIPT | MediaType.CHAT)
+    words.start()
+    (order,) = words.recovery.signaling_ready({"audio": "ws://a", "all": "ws://m"}, words.now)
+    assert isinstance(order, Open)
+    assert order.urls == ("ws://m",), "the audio URL takes no connection without audio"
+    words = Story(product="contact_center", media=MediaType.TRANSCRIPT | MediaType.CHAT)
+    words.start()
+    apart = {"audio": "ws://a", "transcript": "ws://t", "chat": "ws://c"}
+    assert opened(words.recovery.signaling_ready(apart, words.now)) == ["transcript", "chat"]
     story = Story()
     story.start()
     story.recovery.signaling_ready({}, story.now)
@@ -435,6 +489,21 @@ def test_an_interruption_told_after_we_are_back_is_about_the_past() -> None:
     assert story.recovery.interrupted(story.now) == []
 
 
+def test_an_interruption_of_the_past_costs_no_reconnect() -> None:
+    """A webhook delivered minutes late is about a connection that was replaced since."""
+    story = Story().live()
+    story.after(2)
+    assert shut(story.recovery.interrupted(story.now, past=False)) == ["signaling", "all"]
+    story = Story().live()
+    story.after(300)
+    assert story.recovery.interrupted(story.now, past=True) == []
+    assert opened(story.after(120)) == []
+    story.recovery.closed("signaling", "reset", story.now)
+    story.after(1)
+    story.recovery.interrupted(story.now, past=True)
+    assert opened(story.after(3)) == ["signaling"], "while we are away it is a reason to come back"
+
+
 def test_signaling_not_back_in_60_seconds_is_the_end() -> None:
     story = Story().live()
     lost_at = story.now
@@ -507,6 +576,65 @@ def test_a_close_after_terminating_is_the_end() -> None:
     story.recovery.closed("all", "1000", story.now)
     story.recovery.closed("signaling", "1000", story.now)
     assert story.over == StreamOver(6, "Zoom ended the stream: 6 MEETING_ENDED", False)
+
+
+# -- leaving by ourselves -------------------------------------------------------------------
+
+
+def closes(orders: list[Order]) -> list[str]:
+    return [
+        order.message.rtms_stream_id
+        for order in orders
+        if isinstance(order, Send) and isinstance(order.message, StreamCloseRequest)
+    ]
+
+
+def test_leaving_asks_zoom_and_waits_for_its_word() -> None:
+    story = Story().live()
+    assert closes(story.recovery.leave(story.now, 5)) == ["S1"]
+    assert story.recovery.leave(story.now, 5) == [], "asked once"
+    story.recovery.terminated(20, story.now)
+    story.after(1)
+    assert story.over is not None
+    assert (story.over.reason, story.over.retryable) == (20, False)
+
+
+def test_leaving_does_not_wait_for_ever() -> None:
+    story = Story().live()
+    story.recovery.leave(story.now, 5)
+    assert story.after(4.9) == []
+    story.after(2)
+    assert story.over is not None
+    assert story.over.reason == 20
+    assert "did not answer" in story.over.detail
+
+
+def test_a_connection_that_closes_after_we_asked_is_the_end() -> None:
+    story = Story().live()
+    story.recovery.leave(story.now, 5)
+    story.recovery.closed("all", "1000", story.now)
+    story.recovery.closed("signaling", "1000", story.now)
+    story.after(0)
+    assert story.over is not None
+    assert story.over.reason == 20
+
+
+def test_a_refusal_to_end_it_is_named_and_we_leave() -> None:
+    story = Story().live()
+    assert story.recovery.leave_refused(4, "x", story.now) == [], "nobody asked"
+    story.recovery.leave(story.now, 5)
+    story.recovery.leave_refused(4, "no", story.now)
+    story.after(1)
+    assert story.over is not None
+    assert "4 INVALID_PAYLOAD (no)" in story.over.detail
+
+
+def test_leaving_while_not_connected_ends_at_once() -> None:
+    story = Story()
+    story.start()
+    story.recovery.leave(story.now, 5)
+    assert story.over is not None
+    assert "no connection" in story.over.detail
 
 
 def test_nothing_happens_after_the_end() -> None:

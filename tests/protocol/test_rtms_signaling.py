@@ -16,10 +16,13 @@ from pipeline.rtms.outputs import (
     PeopleJoined,
     PeopleLeft,
     ProtocolFault,
+    SessionChanged,
     SpeakerChanged,
     StreamPaused,
     StreamResumed,
+    VideoSubscribed,
 )
+from pipeline.rtms.requests import close_request, state_queries, video_subscription
 from pipeline.rtms.settings import RtmsSettings
 from pipeline.rtms.signaling import Signaling
 from pipeline.rtms.standing import Standing, stop_reason
@@ -168,9 +171,10 @@ def test_pause_told_by_session_and_stream_is_told_once() -> None:
     peer = Peer()
 
     def session(number: int, name: str = "a") -> list[fx.Effect]:
-        return peer.sends(
+        effects = peer.sends(
             {"msg_type": 9, "rtms_session_id": name, "state": number, "timestamp": T0}
         )
+        return [e for e in effects if not isinstance(e, SessionChanged)]
 
     def stream(number: int) -> list[fx.Effect]:
         return peer.sends({"msg_type": 8, "state": number, "reason": 0, "timestamp": T0})
@@ -187,19 +191,98 @@ def test_pause_told_by_session_and_stream_is_told_once() -> None:
     assert session(5, "b") == [StreamResumed()]
 
 
-def test_contact_center_numbers_mean_something_else() -> None:
-    peer = Peer("contact_center")
+def test_sessions_are_told_when_they_change() -> None:
+    peer = Peer()
 
-    def voice(number: int, **info: Any) -> list[fx.Effect]:
-        event = {"event_type": number, "event_ts": T0, "participant_info": info}
-        return peer.sends({"msg_type": 6, "event": event})
+    def told(number: int, **fields: Any) -> list[fx.Effect]:
+        message = {"msg_type": 9, "rtms_session_id": "a", "state": number, "timestamp": T0}
+        return peer.sends({**message, **fields})
 
-    assert voice(8, channel_id=1, display_name="Cy") == [PeopleJoined((("1", "Cy"),), T0)]
-    assert voice(9, channel_id="1") == [PeopleLeft(("1",), T0)]
-    assert voice(10, user_id="agent-x", participant_mode="agent") != []
-    assert voice(12, channel_id=1) == []
-    assert faults(voice(33, channel_id=1)) == ["unknown_event"]
-    assert Peer().event(8, participants=[{"user_id": 5}]) == []
+    assert told(1) == [SessionChanged("a", "initialize", T0)]
+    assert told(2) == [SessionChanged("a", "started", T0)]
+    assert told(2) == []
+    assert told(3, stop_reason="x") == [SessionChanged("a", "paused", T0), StreamPaused()]
+    assert peer.sends({"msg_type": 8, "state": 6, "reason": 0, "timestamp": T0}) == [
+        StreamResumed()
+    ]
+    assert told(4) == [SessionChanged("a", "resumed", T0)], "told by the stream, and now by itself"
+    assert told(5, reason="HOST_TRIGGERED") == [SessionChanged("a", "stopped", T0)]
+    assert told(5) == []
+    assert faults(told(9)) == ["unknown_state"]
+    assert faults(told(2, rtms_session_id="x" * 300)) == ["too_long"]
+
+
+def test_answers_about_states_count_like_what_zoom_tells_by_itself() -> None:
+    peer = Peer()
+
+    def stream(number: int, **fields: Any) -> list[fx.Effect]:
+        answer = {"msg_type": 20, "rtms_stream_id": "S1", "state": number, "timestamp": T0 // 1000}
+        return peer.sends({**answer, **fields})
+
+    def session(number: int, **fields: Any) -> list[fx.Effect]:
+        answer = {"msg_type": 11, "rtms_session_id": "a", "state": number, "timestamp": T0}
+        return peer.sends({**answer, **fields})
+
+    assert stream(0) == stream(1) == stream(2) == []
+    assert stream(5) == [StreamPaused()], "a pause that was missed"
+    assert stream(1) == [StreamResumed()], "and a resumption"
+    assert stream(5) + stream(6) == [StreamPaused(), StreamResumed()]
+    assert session(2) == [SessionChanged("a", "started", T0)]
+    assert session(2) == []
+    assert session(3) == [SessionChanged("a", "paused", T0), StreamPaused()]
+    assert stream(1) == [], "the stream is active, its only session is not"
+    assert session(4) == [SessionChanged("a", "resumed", T0), StreamResumed()]
+    assert stream(3) == [fx.Terminating(None)]
+    assert stream(4) == [fx.Terminated(None)]
+    assert faults(stream(77)) == faults(session(77)) == ["unknown_state"]
+    assert faults(stream(4, status_code=2)) == ["query_refused"], "no reason to end"
+    effects = session(0, status_code=40)
+    assert (faults(effects), effects[1:]) == (
+        ["query_refused"],
+        [SessionChanged("a", "stopped", T0)],
+    )
+    assert faults(session(0, status=40)) == ["query_refused"]
+    assert len(session(0, status=1)) == 1
+
+
+def test_the_answer_to_a_close_and_to_a_video_subscription() -> None:
+    peer = Peer()
+    close = {"msg_type": 22, "rtms_stream_id": "S1", "status_code": 0, "reason": "OK"}
+    assert peer.sends(close) == [fx.StreamClosed(0, "OK")]
+    assert peer.sends({"msg_type": 22, "status": 2, "reason": "no"}) == [fx.StreamClosed(2, "no")]
+    assert peer.sends({"msg_type": 22, "status": 10**30}) == [fx.StreamClosed(-1, "")]
+    answer = {"msg_type": 29, "user_id": "16778240", "status_code": 44, "reason": "again"}
+    assert peer.sends(answer) == [VideoSubscribed(16778240, 44, "again")]
+    assert peer.sends({"msg_type": 29, "subscribe": "?"}) == [VideoSubscribed(None, 0, "")]
+    assert faults(Peer(ready=False).sends(close)) == ["unexpected"]
+
+
+def test_requests_are_the_documented_messages() -> None:
+    standing = Standing()
+    standing.session("a", 2, T0)
+    standing.session("b", 5, T0)
+    assert [json.loads(m.encode(q)) for q in state_queries("S1", standing.sessions())] == [
+        {"msg_type": 19, "rtms_stream_id": "S1"},
+        {"msg_type": 10, "rtms_session_id": "a"},
+    ]
+    assert json.loads(m.encode(close_request("S1"))) == {"msg_type": 21, "rtms_stream_id": "S1"}
+    assert json.loads(m.encode(video_subscription(5, False, T0))) == {
+        "msg_type": 28,
+        "user_id": 5,
+        "subscribe": False,
+        "timestamp": T0,
+    }
+
+
+def test_sessions_of_a_stream_are_bounded_and_stopped_ones_make_room() -> None:
+    standing = Standing()
+    for number in range(1_500):
+        standing.session(str(number), 2, T0)
+    assert len(standing.sessions()) == 1_000
+    standing.session("7", 5, T0)
+    assert standing.session("new", 3, T0) == [SessionChanged("new", "paused", T0)]
+    assert len(standing.sessions()) == 1_000
+    assert standing.session("one more", 3, T0) == []
 
 
 def test_what_does_not_belong_is_a_fault_and_nothing_else() -> None:
@@ -216,8 +299,28 @@ def test_what_does_not_belong_is_a_fault_and_nothing_else() -> None:
     assert faults(peer.sends(b"\x00\x01")) == ["bad_json"]
     assert faults(peer.sends({"msg_type": 99})) == ["unknown_type"]
     assert faults(peer.event(99)) == ["unknown_event"]
-    assert peer.sends({"msg_type": 24}) == []
-    assert peer.sends({"msg_type": 20, "state": 4, "rtms_stream_id": "S1", "timestamp": 1}) == []
+    assert faults(peer.sends({"msg_type": 24})) == ["reserved_type"]
+    assert faults(peer.sends({"msg_type": 23, "interpreter": {}})) == ["wrong_socket"]
+
+
+def test_the_first_unknown_type_and_event_of_each_number_comes_with_a_sample() -> None:
+    peer = Peer()
+    frame = json.dumps({"msg_type": 99, "text": "\u00e9" * 3000}, ensure_ascii=False)
+    (fault,) = peer.sends(frame)
+    assert isinstance(fault, ProtocolFault)
+    assert frame.encode().startswith(fault.sample)
+    assert 2040 < len(fault.sample) <= 2048
+    assert peer.sends(frame) == []
+    (other,) = peer.sends('{"msg_type": 98}')
+    assert isinstance(other, ProtocolFault)
+    assert (other.detail, other.sample) == ("message type 98", b'{"msg_type": 98}')
+    (event,) = peer.event(99)
+    assert isinstance(event, ProtocolFault)
+    assert (event.reason, b"99" in event.sample) == ("unknown_event", True)
+    assert peer.event(99) == []
+    (code,) = peer.sends({"msg_type": 6, "event": {"event_code": 70021, "timestamp": T0}})
+    assert isinstance(code, ProtocolFault)
+    assert code.detail == "event code 70021 of protocol V2"
 
 
 def test_only_the_first_faults_of_a_kind_are_told() -> None:
@@ -246,3 +349,5 @@ def test_stop_reasons_by_name_and_number() -> None:
         1,
         None,
     ]
+    assert stop_reason("STOP_BC_APP_DISABLED_BY_HOST") == 5
+    assert stop_reason("MEETING_CONNECTION_INTERRUPTED") == 12

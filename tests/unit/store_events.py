@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from pipeline.base.clock import ManualClock
 from pipeline.base.ids import SequentialIds
 from pipeline.model import events as ev
+from pipeline.model.happening import Clip, Image
 from pipeline.model.notes import Add, Close, Evidence, Merge, NoteItem, Op, Patch, Retract, Update
-from pipeline.model.speech import Gap, Message, Segment, Utterance
+from pipeline.model.speech import Gap, Message, Segment, SharedFile, Utterance
 from pipeline.store.settings import StoreSettings
 from pipeline.store.store import Store
 
@@ -52,6 +53,46 @@ MESSAGE = st.builds(
     zoom_id=st.one_of(st.none(), TEXT),
     revision=st.integers(1, 3),
     deleted=st.booleans(),
+    session=st.sampled_from([None, "everyone", "individual", "group", "hosts"]),
+    chat_group=st.one_of(st.none(), TEXT),
+    to_id=st.one_of(st.none(), _ids("p")),
+    to_name=NAME,
+    parent=st.one_of(st.none(), TEXT),
+    files=st.lists(
+        st.builds(
+            SharedFile,
+            id=st.one_of(st.none(), TEXT),
+            name=st.one_of(st.none(), TEXT),
+            size=st.one_of(st.none(), st.integers(0, 9)),
+        ),
+        max_size=2,
+    ).map(tuple),
+)
+IMAGE = st.builds(
+    Image,
+    id=_ids("i"),
+    stream=st.just("s"),
+    at_ms=MS,
+    media=st.sampled_from(["video", "deskshare"]),
+    file=st.just("i1.jpg"),
+    thumb=st.just("i1-small.jpg"),
+    width=st.integers(1, 99),
+    height=st.integers(1, 99),
+    speaker=NAME,
+)
+CLIP = st.builds(
+    Clip,
+    id=_ids("v"),
+    stream=st.just("s"),
+    media=st.sampled_from(["video", "deskshare"]),
+    codec=st.just("H264"),
+    file=st.just("v1.mkv"),
+    from_ms=MS,
+    width=st.integers(1, 99),
+    height=st.integers(1, 99),
+    speaker=NAME,
+    to_ms=MS,
+    frames=st.integers(0, 99),
 )
 SEGMENT = st.builds(
     Segment,
@@ -119,7 +160,14 @@ PATCH = st.builds(
 )
 
 BODY: st.SearchStrategy[ev.Body] = st.one_of(
-    st.builds(ev.StreamOpened, stream=_ids("x"), server_urls=TEXT, announced_ms=MS),
+    st.builds(
+        ev.StreamOpened,
+        stream=_ids("x"),
+        server_urls=TEXT,
+        announced_ms=MS,
+        id_key=st.sampled_from(["", "meeting_uuid"]),
+        number=st.sampled_from(["", "81234567890"]),
+    ),
     st.builds(
         ev.StreamChanged,
         stream=_ids("x"),
@@ -157,6 +205,51 @@ BODY: st.SearchStrategy[ev.Body] = st.one_of(
         state=st.sampled_from(["ok", "degraded"]),
         at_ms=MS,
         detail=TEXT,
+    ),
+    st.builds(ev.SharingStarted, stream=_ids("x"), at_ms=MS, participant=_ids("p"), speaker=NAME),
+    st.builds(ev.SharingStopped, stream=_ids("x"), at_ms=MS),
+    st.builds(
+        ev.CallHappened,
+        stream=_ids("x"),
+        at_ms=MS,
+        what=st.sampled_from(["user_hold", "event_31"]),
+        speaker=NAME,
+        mode=st.one_of(st.none(), TEXT),
+    ),
+    st.builds(
+        ev.MessageReacted,
+        message=_ids("c"),
+        emoji=st.sampled_from(["+1", "\U0001f600"]),
+        at_ms=MS,
+        participant=st.one_of(st.none(), _ids("p")),
+        speaker=NAME,
+        removed=st.booleans(),
+    ),
+    st.builds(
+        ev.ChatGroupsChanged,
+        stream=_ids("x"),
+        at_ms=MS,
+        change=st.just("created"),
+        raw=TEXT,
+        names=st.dictionaries(TEXT, TEXT, max_size=2),
+    ),
+    st.builds(
+        ev.SessionChanged,
+        stream=_ids("x"),
+        session=TEXT,
+        state=st.sampled_from(["started", "paused"]),
+        at_ms=MS,
+    ),
+    st.builds(ev.ImageKept, image=IMAGE),
+    st.builds(ev.ClipKept, clip=CLIP),
+    st.builds(
+        ev.ProtocolFaulted,
+        stream=_ids("x"),
+        socket=st.sampled_from(["signaling", "audio"]),
+        reason=st.sampled_from(["unknown_type", "bad_json"]),
+        detail=TEXT,
+        at_ms=MS,
+        count=st.integers(1, 3),
     ),
     st.builds(ev.MeetingEnded, at_ms=MS),
     st.builds(ev.MeetingFinished, at_ms=MS),

@@ -3,7 +3,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.audio.chain import AudioChain
+from pipeline.audio.codecs import CODECS, encoder
 from pipeline.audio.packet import UnusableAudio
 from pipeline.audio.settings import AudioSettings
 from pipeline.audio.spool import SpokenSegment, load, recover
@@ -248,8 +249,121 @@ def test_broken_packets_are_counted_and_never_raise(tmp_path: Path) -> None:
 
 
 def test_unknown_formats_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(UnusableAudio):
+    with pytest.raises(UnusableAudio, match="48000"):
         AudioChain(spool=tmp_path, settings=SETTINGS, codec="OPUS")
+
+
+FORMS = [
+    (codec, rate, channels)
+    for codec, (rates, counts) in CODECS.items()
+    for rate, channels in product(rates, counts)
+]
+
+
+def spoken_tone(rate: int, channels: int) -> np.ndarray:
+    """Silence, 1.5 s of voice-like tone, silence, 1 s of it, silence: (frames, channels)."""
+    parts = []
+    for loud, ms, hertz in ((0, 800, 0), (9_000, 1_500, 300), (0, 1_200, 0), (9_000, 1_000, 500)):
+        at = np.arange(rate * ms // 1000) / rate
+        parts.append(loud * np.sin(2 * np.pi * hertz * at))
+    wave = np.concatenate([*parts, np.zeros(rate * 8 // 10)]).astype(np.int16)
+    return np.stack([wave] * channels, axis=1)
+
+
+def in_codec(
+    pcm: np.ndarray, codec: str, rate: int, channels: int, start_ms: int = T0
+) -> list[tuple[int, bytes]]:
+    to, size = encoder(codec, rate, channels), rate // 50
+    return [
+        (start_ms + 20 * n, to.encode(pcm[i : i + size]))
+        for n, i in enumerate(range(0, len(pcm), size))
+    ]
+
+
+@pytest.mark.parametrize(("codec", "rate", "channels"), FORMS)
+def test_every_form_zoom_offers_gives_the_same_segments(
+    tmp_path: Path, codec: str, rate: int, channels: int
+) -> None:
+    sent = in_codec(spoken_tone(rate, channels), codec, rate, channels)
+    found = run(tmp_path, sent, codec=codec, sample_rate=rate, channels=channels)
+    spans = [(s.start_ms - T0, s.end_ms - T0) for s in found]
+    assert len(spans) == 2
+    for (start, end), (first, last) in zip(spans, [(544, 2_492), (3_244, 4_692)], strict=True):
+        assert abs(start - first) <= 64  # two windows: codecs smear a little
+        assert abs(end - last) <= 96
+    (loud,) = {round(float(np.abs(load(tmp_path, s.file)).max()), 1) for s in found}
+    assert loud == 0.3  # mixed down, not added up
+
+
+def test_each_participant_has_a_decoder_of_her_own(tmp_path: Path) -> None:
+    one = in_codec(spoken_tone(48_000, 1), "OPUS", 48_000, 1)
+    quiet = in_codec(spoken_tone(48_000, 1) // 3, "OPUS", 48_000, 1, T0 + 6)
+    (tmp_path / "alone").mkdir()
+    (tmp_path / "both").mkdir()
+    form = {"codec": "OPUS", "sample_rate": 48_000}
+    alone = heard(tmp_path / "alone", run(tmp_path / "alone", one, **form))
+    built = chain(tmp_path / "both", **form)
+    found = []
+    for (at, data), (other_at, other) in zip(one, quiet, strict=True):
+        found += built.push("7", "Anna", at, data)
+        found += built.push("8", "Ben", other_at, other)
+    found += built.flush()
+    both = heard(tmp_path / "both", [s for s in found if s.participant == "7"])
+    assert both == alone
+
+
+@pytest.mark.parametrize("codec", ["G711", "G722", "OPUS"])
+def test_what_is_sent_twice_is_heard_once_and_out_of_order_is_put_in_order(
+    tmp_path: Path, codec: str
+) -> None:
+    rate = CODECS[codec][0][0]
+    sent = in_codec(spoken_tone(rate, 1), codec, rate, 1)
+    form = {"codec": codec, "sample_rate": rate}
+    (tmp_path / "plain").mkdir()
+    (tmp_path / "mixed").mkdir()
+    plain = heard(tmp_path / "plain", run(tmp_path / "plain", sent, **form))
+    shuffled = []
+    for n in range(0, len(sent), 4):
+        a, *rest = sent[n : n + 4]
+        shuffled += [a, *reversed(rest), a]  # within 80 ms, and one again
+    mixed = heard(tmp_path / "mixed", run(tmp_path / "mixed", shuffled, **form))
+    if codec == "G711":  # the others' decoders hear the disorder, for as long as it lasts
+        assert mixed == plain
+    for one, two in zip(mixed, plain, strict=True):
+        assert max(abs(one[0] - two[0]), abs(one[1] - two[1])) <= 64
+
+
+@pytest.mark.parametrize("codec", ["L16", "OPUS"])
+def test_a_minute_delivered_at_once_is_cut_as_if_it_had_come_in_time(
+    tmp_path: Path, codec: str
+) -> None:
+    rate = CODECS[codec][0][-1]
+    pcm = np.concatenate([spoken_tone(rate, 1)] * 11)  # 58 s
+    sent = in_codec(pcm, codec, rate, 1)
+    form = {"codec": codec, "sample_rate": rate}
+    (tmp_path / "burst").mkdir()
+    (tmp_path / "slow").mkdir()
+    burst = run(tmp_path / "burst", sent, **form)
+    built = chain(tmp_path / "slow", **form)
+    slow = []
+    for n, (at, data) in enumerate(sent):
+        slow += built.push("7", "Anna", at, data)
+        if n % 25 == 0:
+            slow += built.tick(at)
+    slow += built.flush()
+    assert [(s.start_ms, s.end_ms) for s in burst] == [(s.start_ms, s.end_ms) for s in slow]
+    assert len(burst) == 22
+
+
+def test_a_packet_that_cannot_be_decoded_is_counted_and_the_meeting_goes_on(
+    tmp_path: Path,
+) -> None:
+    sent = in_codec(spoken_tone(48_000, 1), "OPUS", 48_000, 1)
+    before = count("undecodable")
+    broken = [(at, b"\xff\xff\xff" if n in (60, 61) else data) for n, (at, data) in enumerate(sent)]
+    found = run(tmp_path, broken, codec="OPUS", sample_rate=48_000)
+    assert count("undecodable") - before == 2
+    assert len(found) == 2
 
 
 def test_an_open_segment_is_durable_within_its_second(tmp_path: Path) -> None:

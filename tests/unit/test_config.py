@@ -153,3 +153,52 @@ def test_a_shells_openai_variables_turn_nothing_on(file: Path) -> None:
     with_them = load(file=file, environ=environ)
     assert with_them == load(file=file, environ={})
     assert not with_them.settings.llm.is_on
+
+
+def test_the_rest_api_has_names_of_its_own_and_is_off_without_them(file: Path) -> None:
+    assert not load(file=file, environ={}).settings.zoom_api.is_on
+    environ = {
+        "ZOOM_ACCOUNT_ID": "acc",
+        "ZOOM_API_CLIENT_ID": "id",
+        "RTMS_NOTES_ZOOM_API_CLIENT_SECRET": CANARY,
+        "RTMS_NOTES_ZOOM_API_TRIES": "3",
+    }
+    loaded = load(file=file, environ=environ)
+    api = loaded.settings.zoom_api
+    assert (api.is_on, api.account_id, api.tries) == (True, "acc", 3)
+    assert api.client_secret.reveal() == CANARY
+    assert table(file=file, environ=environ)["zoom_api.client_secret"][0] == "***"
+    assert CANARY not in str(rows(loaded))
+
+
+@pytest.mark.parametrize(
+    ("environ", "said"),
+    [
+        ({"ZOOM_ACCOUNT_ID": "a"}, "account_id needs client_id"),
+        ({"ZOOM_API_CLIENT_ID": "a"}, "set together"),
+        ({"RTMS_NOTES_ZOOM_API_TRIES": "0"}, "1..20"),
+        ({"RTMS_NOTES_MEDIA": "audio,smell"}, "one of audio, video, share"),
+        ({"RTMS_NOTES_RTMS_ON_SHUTDOWN": "maybe"}, "rtms.on_shutdown"),
+        ({"RTMS_NOTES_RTMS_CODEC": "G711"}, "8000"),
+    ],
+)
+def test_what_does_not_fit_together_is_told(file: Path, environ: dict[str, str], said: str) -> None:
+    assert said in refused(file=file, environ=environ)
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({}, "TRANSCRIPT|CHAT"),
+        ({"RTMS_NOTES_STT": "both"}, "AUDIO|TRANSCRIPT|CHAT"),
+        ({"RTMS_NOTES_MEDIA": "share, audio"}, "AUDIO|DESKSHARE|TRANSCRIPT|CHAT"),
+        ({"RTMS_NOTES_MEETING_SAVE_VIDEO": "true"}, "VIDEO|TRANSCRIPT|CHAT"),
+        ({"RTMS_NOTES_MEETING_SAVE_SHARE": "true"}, "DESKSHARE|TRANSCRIPT|CHAT"),
+    ],
+)
+def test_video_and_share_are_received_only_when_wanted(
+    file: Path, environ: dict[str, str], expected: str
+) -> None:
+    from pipeline.wiring import wanted_media
+
+    assert wanted_media(load(file=file, environ=environ).settings).name == expected

@@ -2,159 +2,20 @@
 
 from __future__ import annotations
 
-import math
+import itertools
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 import pytest
+from emulator_client import Client, say, tape
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.base.secret import Secret
-from pipeline.emulator.actions import Abort, Close, Notify, Send, Windows
+from pipeline.emulator.actions import Abort, Close, Notify
 from pipeline.emulator.handshake import Identity
-from pipeline.emulator.playback import Playback
-from pipeline.emulator.stream import Stream
 from pipeline.rtms.enums import EVERY_MEDIA, MediaType, StopReason
-from pipeline.tapes.build import build
-from pipeline.tapes.script import Script
-from pipeline.tapes.writer import TapeWriter
-
-WHO = Identity("MU==", "S1", "cid", Secret("csec"))
-EVENTS = [{"event_type": kind, "subscribe": True} for kind in (2, 3, 4)]
-
-
-def tape(folder: Path, *turns: dict[str, object], name: str = "test") -> Path:
-    document = {
-        "title": "Test",
-        "zone": "UTC",
-        "start": "2026-07-01T10:00:00",
-        "participants": [
-            {"id": "ada", "user_id": 1, "name": "Ada"},
-            {"id": "bob", "user_id": 2, "name": "Bob"},
-        ],
-        "turns": turns,
-    }
-    script = msgspec.convert(document, Script)
-    ramp = np.arange(16_000)
-    sound = (np.sin(ramp * 2 * math.pi * 300 / 16_000) * 6000).astype(np.int16)
-    voices = {i: sound for i, turn in enumerate(script.turns) if turn.say is not None}
-    path = folder / f"{name}.rtms.zst"
-    header, lines = build(script, voices)
-    with TapeWriter(path, header, level=1) as writer:
-        for line in lines:
-            writer.write(line)
-    return path
-
-
-def say(who: str, text: str, gap: float | None = None) -> dict[str, object]:
-    return {"who": who, "say": text, "gap": gap}
-
-
-class Client:
-    """Talks to a Stream and keeps everything it says, by connection."""
-
-    def __init__(self, path: Path, who: Identity = WHO, **windows: int) -> None:
-        self.playback = Playback(path)
-        self.stream = Stream(who, self.playback, base="ws://x", windows=Windows(**windows))
-        self.now = 0
-        self.got: dict[int, list[dict[str, Any]]] = {}
-        self.ended: dict[int, Close | Abort] = {}
-        self.webhooks: list[Notify] = []
-        self.answers = True
-        self._numbers = 0
-
-    def _take(self) -> None:
-        for action in self.stream.drain():
-            match action:
-                case Send():
-                    assert action.connection not in self.ended
-                    message = msgspec.json.decode(action.payload)
-                    self.got.setdefault(action.connection, []).append(message)
-                    if message["msg_type"] == 12 and self.answers:
-                        answer = {"msg_type": 13, "timestamp": message["timestamp"]}
-                        self.stream.received(
-                            action.connection, msgspec.json.encode(answer), self.now
-                        )
-                case Notify():
-                    self.webhooks.append(action)
-                case _:
-                    self.ended[action.connection] = action
-
-    def connect(self, path: MediaType | None = None) -> int:
-        self._numbers += 1
-        self.stream.opened(self._numbers, path)
-        self.got[self._numbers] = []
-        return self._numbers
-
-    def send(self, number: int, message: Any) -> None:
-        data = message if isinstance(message, bytes | str) else msgspec.json.encode(message)
-        self.stream.received(number, data, self.now)
-        self._take()
-
-    def hello(self, kind: int, **more: Any) -> dict[str, Any]:
-        return {
-            "msg_type": kind,
-            "protocol_version": 1,
-            "meeting_uuid": "MU==",
-            "rtms_stream_id": "S1",
-            "signature": WHO.signature(),
-            **more,
-        }
-
-    def signaling(self, **more: Any) -> int:
-        number = self.connect()
-        self.send(number, self.hello(1, **more))
-        return number
-
-    def media(self, bits: int = 32, path: MediaType | None = None, **audio: int) -> int:
-        number = self.connect(MediaType(bits) if path is None else path)
-        wanted = {"data_opt": 2, "send_rate": 100, **audio}
-        params = {"audio": wanted}
-        self.send(number, self.hello(3, media_type=bits, media_params=params))
-        return number
-
-    def ready(self, signaling: int) -> None:
-        self.send(signaling, {"msg_type": 7, "rtms_stream_id": "S1"})
-        self.send(signaling, {"msg_type": 5, "events": EVENTS})
-
-    def join(self) -> tuple[int, int]:
-        signaling = self.signaling()
-        media = self.media()
-        self.ready(signaling)
-        return signaling, media
-
-    def vanish(self, number: int) -> None:
-        self.stream.closed(number, self.now)
-        self._take()
-
-    def run(self, seconds: float, step: int = 50) -> None:
-        until = self.now + round(seconds * 1000)
-        while self.now < until:
-            self.now = min(until, self.now + step)
-            self.stream.advance(self.now)
-            self._take()
-
-    def of(self, number: int, kind: int) -> list[dict[str, Any]]:
-        return [m for m in self.got[number] if m["msg_type"] == kind]
-
-    def texts(self, number: int) -> list[str]:
-        return [m["content"]["data"] for m in self.of(number, 17)]
-
-    def events(self, number: int, kind: int) -> list[dict[str, Any]]:
-        found = [m["event"] for m in self.of(number, 6)]
-        return [event for event in found if event["event_type"] == kind]
-
-    def stamps(self, number: int) -> list[int]:
-        start = self.playback.header.start_ms
-        return [m["content"]["timestamp"] - start for m in self.of(number, 14)]
-
-    def status(self, number: int) -> int:
-        code = self.got[number][0]["status_code"]
-        assert isinstance(code, int)
-        return code
 
 
 @pytest.fixture
@@ -316,6 +177,38 @@ def test_buffer_data_false_drops_it(plain: Path) -> None:
     assert client.texts(media) == ["turn 2", "turn 3"]
 
 
+def test_buffer_data_false_is_about_the_start_only(plain: Path) -> None:
+    client = Client(plain)
+    client.run(5)
+    signaling = client.signaling(buffer_data=False)
+    first = client.media()
+    client.ready(signaling)
+    client.run(3)
+    client.vanish(signaling)
+    client.run(4)
+    again = client.signaling(buffer_data=False)
+    second = client.media()
+    client.ready(again)
+    stamps = client.stamps(first) + client.stamps(second)
+    assert min(stamps) > 4_800
+    gaps = [b - a for a, b in itertools.pairwise(stamps)]
+    assert max(gaps) < 1_000
+    assert len(client.stamps(second)) > 20  # the burst
+
+
+def test_a_minute_is_kept_after_a_loss_too(tmp_path: Path) -> None:
+    turns = [say("ada", f"turn {n}", 1.0 if n else 0.0) for n in range(70)]
+    client = Client(tape(tmp_path, *turns), media=200_000)
+    _, media = client.join()
+    client.run(10)
+    client.vanish(media)
+    client.run(100)
+    back = client.media()
+    burst = client.stamps(back)
+    assert 49_000 < min(burst) <= 51_500
+    assert max(burst) > 108_000
+
+
 def test_events_are_filtered_by_subscription(plain: Path) -> None:
     client = Client(plain)
     signaling = client.signaling()
@@ -333,14 +226,25 @@ def test_events_are_filtered_by_subscription(plain: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "events", [None, 1, [1], [{}], [{"event_type": "2", "subscribe": True}], [{"event_type": 2}]]
+    ("events", "fault"),
+    [
+        (None, "subscription_5_invalid_events"),
+        (1, "subscription_5_invalid_events"),
+        ([1], "subscription_6_invalid_event_type"),
+        ([{}], "subscription_6_invalid_event_type"),
+        ([{"event_type": "2", "subscribe": True}], "subscription_6_invalid_event_type"),
+        ([{"event_type": 77, "subscribe": True}], "subscription_6_invalid_event_type"),
+        ([{"event_type": 2}], "subscription_42_invalid_event_subscribe"),
+        ([{"event_type": 2, "subscribe": 1}], "subscription_42_invalid_event_subscribe"),
+    ],
 )
-def test_bad_subscriptions_are_counted(plain: Path, events: object) -> None:
+def test_bad_subscriptions_are_counted(plain: Path, events: object, fault: str) -> None:
     client = Client(plain)
     signaling = client.signaling()
     client.send(signaling, {"msg_type": 5, "events": events})
-    assert client.stream.faults["bad_subscription"] == 1
+    assert client.stream.faults == {fault: 1}
     assert client.ended == {}
+    assert len(client.got[signaling]) == 1
 
 
 def test_split_sockets_carry_one_media_each(plain: Path) -> None:
@@ -564,7 +468,7 @@ def test_stopping_from_outside(plain: Path) -> None:
     client.join()
     client.stream.finish(StopReason.HOST_TRIGGERED, 5)
     client.stream.finish(StopReason.MEETING_ENDED, 6)
-    client._take()
+    client.take()
     assert [(w.what, w.reason) for w in client.webhooks] == [("stopped", 1)]
 
 

@@ -13,8 +13,10 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.export import markdown
 from pipeline.export.formats import FORMATS
 from pipeline.model import events as ev
+from pipeline.model.happening import Image
 from pipeline.model.notes import (
     Add,
     Check,
@@ -25,7 +27,7 @@ from pipeline.model.notes import (
     Retract,
     Status,
 )
-from pipeline.model.speech import Gap, Message, Segment, Utterance
+from pipeline.model.speech import Gap, Message, Segment, SharedFile, Utterance
 from pipeline.model.state import MeetingState
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -251,6 +253,98 @@ def test_chat_unknown_speakers_and_the_other_engine_are_said_as_such() -> None:
     assert "hidden" not in text
 
 
+def shot(n: int, at_s: int, speaker: str | None = "Anna") -> ev.ImageKept:
+    return ev.ImageKept(
+        image=Image(
+            id=f"i{n}",
+            stream="s",
+            at_ms=START + at_s * 1000,
+            media="deskshare",
+            file=f"screen-{n}.jpg",
+            thumb=f"screen-{n}-small.jpg",
+            width=640,
+            height=360,
+            speaker=speaker,
+        )
+    )
+
+
+def test_screens_are_linked_with_time_and_who_shared_and_notes_link_to_them() -> None:
+    state = replay(
+        opened(),
+        ev.SharingStarted(stream="s", at_ms=START + 2_000, speaker="Anna"),
+        shot(1, 3),
+        said(1, "this slide"),
+        ev.SharingStopped(stream="s", at_ms=START + 15_000, speaker="Anna"),
+        said(2, "later"),
+        noted(
+            item("n1", "decision", "with the slide", evidence=(cite(1),)),
+            item("n2", "decision", "without one", evidence=(cite(2),)),
+        ),
+    )
+    text = markdown.render(state, "../my images")
+    assert "[10:00:02] *Anna shares the screen*" in text
+    assert "[10:00:15] *Anna stopped sharing the screen*" in text
+    assert (
+        '[10:00:03] *Screen of Anna* <a id="^i1"></a>[![Screen of Anna, 10:00:03]'
+        "(../my%20images/screen-1-small.jpg)](../my%20images/screen-1.jpg) ^i1" in text
+    )
+    assert "with the slide \u2014 [10:00:10 Anna](#^u1), [screen 10:00:03](#^i1)" in text
+    assert "without one \u2014 [10:00:20 Anna](#^u2)\n" in text
+
+
+def test_chat_says_whom_it_was_for_what_it_answers_its_files_and_reactions() -> None:
+    first = Message(
+        id="c1",
+        stream="s",
+        at_ms=START + 1_000,
+        text="see file",
+        speaker="Bo",
+        zoom_id="z1",
+        session="everyone",
+        files=(SharedFile(name="pl*an.pdf", size=1_200_000), SharedFile()),
+    )
+    second = Message(
+        id="c2",
+        stream="s",
+        at_ms=START + 2_000,
+        text="psst",
+        speaker="Anna",
+        session="individual",
+        to_name="B*o",
+        parent="z1",
+    )
+    third = Message(
+        id="c3", stream="s", at_ms=START + 3_000, text="x", session="group", chat_group="Design"
+    )
+    text = render(
+        replay(
+            opened(),
+            *(ev.MessageSaid(message=m) for m in (first, second, third)),
+            ev.MessageReacted(message="c1", emoji="\U0001f44d", at_ms=START, speaker="Anna"),
+        )
+    )
+    assert (
+        "see file *(files: pl\\*an.pdf (1.2 MB), without a name)* *(\U0001f44d Anna)* ^c1" in text
+    )
+    assert "**Anna:** *(chat, private, to B\\*o, answers [10:00:01 Bo](#^c1))*" in text
+    assert "*(chat, private, to group Design)*" in text
+
+
+def test_calls_read_as_sentences_also_of_a_kind_nobody_knows() -> None:
+    text = render(
+        replay(
+            opened(),
+            ev.CallHappened(
+                stream="s", at_ms=START + 1_000, what="user_hold", speaker="Ada", mode="agent"
+            ),
+            ev.CallHappened(stream="s", at_ms=START + 2_000, what="event_31"),
+        )
+    )
+    assert "[10:00:01] *Ada (agent) put the call on hold*" in text
+    assert "[10:00:02] *Somebody: event 31*" in text
+
+
 def test_times_are_in_the_meetings_zone_and_other_days_show_their_date() -> None:
     late = said(1, "late", start_ms=START + 86_400_000, end_ms=START + 86_401_000)
     text = render(replay(opened(zone="America/New_York"), said(2, "soon"), late))
@@ -309,6 +403,22 @@ def test_hostile_text_changes_nothing_but_text(
             opened(title=title),
             ev.ParticipantJoined(participant="1", name=name, at_ms=START),
             said(1, words, speaker=name),
+            ev.MessageSaid(
+                message=Message(
+                    id="c1",
+                    stream="s",
+                    at_ms=START,
+                    text=words,
+                    speaker=name,
+                    session="individual",
+                    to_name=name,
+                    files=(SharedFile(name=words),),
+                )
+            ),
+            ev.MessageReacted(message="c1", emoji=words, at_ms=START, speaker=name),
+            ev.SharingStarted(stream="s", at_ms=START, speaker=name),
+            ev.CallHappened(stream="s", at_ms=START, what=words, speaker=name, mode=name),
+            shot(1, 1, name),
             noted(
                 item(
                     "n1",
@@ -326,7 +436,11 @@ def test_hostile_text_changes_nothing_but_text(
     )
     assert text.count("\n## ") == 2  # Actions, Transcript: no heading of theirs
     body = text.split("\n---\n", 1)[1]
-    assert re.findall(r"<[a-zA-Z/][^>]*>", re.sub(r"\\.", "", body)) == ['<a id="^u1">', "</a>"]
+    assert re.findall(r"<[a-zA-Z/][^>]*>", re.sub(r"\\.", "", body)) == [
+        *['<a id="^c1">', "</a>"],
+        *['<a id="^i1">', "</a>"],
+        *['<a id="^u1">', "</a>"],
+    ]
     assert set(front(text)) >= {"title", "participants", "x_id"}
     assert not isinstance(front(text)["title"], (dict, list, date))
 

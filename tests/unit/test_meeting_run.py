@@ -46,7 +46,7 @@ class HandStream:
         self.sink.put(out.StreamOver(reason, "", retryable))
         self.ended.set()
 
-    def interrupted(self) -> None:
+    def interrupted(self, at_ms: int | None = None) -> None:
         self.calls.append("interrupted")
 
     def replaced(self, announcement: Announcement) -> None:
@@ -57,6 +57,9 @@ class HandStream:
 
     async def close(self) -> None:
         self.ended.set()
+
+    async def end(self) -> None:
+        self.over(20)
 
 
 class QuietNotes:

@@ -26,6 +26,26 @@ def test_buffered_media_after_the_return_means_nothing_is_missing() -> None:
     assert meter.seen("all", 18_020) == []
 
 
+def test_media_that_goes_on_where_it_broke_off_proves_the_replay_of_a_short_outage() -> None:
+    meter = GapMeter()
+    for away in (200, 400, 499):
+        meter.lost("all", 10_000, "signaling_lost")
+        meter.back("all", 10_000 + away)
+        assert meter.seen("all", 10_100) == []
+        meter.lost("all", 10_000, "signaling_lost")
+        meter.back("all", 10_000 + away)
+        assert meter.seen("all", 10_000 + away - 10) == [
+            hole(10_000, 10_000 + away, "signaling_lost")
+        ]
+
+
+def test_what_went_into_a_silent_connection_is_missing_though_the_rest_is_replayed() -> None:
+    meter = GapMeter()
+    meter.lost("all", 10_000, "media_lost", unsure_ms=65_000)
+    meter.back("all", 78_000)
+    assert meter.seen("all", 75_020) == [hole(10_000, 75_000)]
+
+
 def test_an_outage_longer_than_the_buffer_lost_its_beginning() -> None:
     meter = GapMeter(buffer_ms=60_000)
     meter.lost("all", 10_000, "signaling_lost")

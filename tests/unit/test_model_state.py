@@ -6,6 +6,7 @@ from hypothesis import given
 from store_events import CALLS, OPENED, said
 
 from pipeline.model import events as ev
+from pipeline.model.happening import Image
 from pipeline.model.notes import Add, NoteItem, Patch
 from pipeline.model.speech import Gap, Message, Segment
 from pipeline.model.state import MeetingState
@@ -153,3 +154,57 @@ def test_unreadable_bodies_are_refused() -> None:
     for text in ("{}", '{"kind":"from_the_future"}', '{"kind":"meeting_ended"}', "", "[]"):
         with pytest.raises(msgspec.DecodeError):
             ev.decode_body(text)
+
+
+OLD_LOG = (
+    '{"kind":"stream_opened","stream":"s","server_urls":"wss://a","announced_ms":1}',
+    (
+        '{"kind":"message_said","message":{"id":"c1","stream":"s","at_ms":2,"text":"hi",'
+        '"participant":null,"speaker":"Ada","zoom_id":"z1","revision":1,"deleted":false}}'
+    ),
+    '{"kind":"stage_changed","stage":"store","state":"ok","at_ms":3}',
+)
+
+
+def test_logs_of_the_first_version_are_read_as_before() -> None:
+    found = state(*(ev.decode_body(line) for line in OLD_LOG))
+    (message,) = found.open_chat()
+    assert (message.text, message.private, message.files, message.reactions) == (
+        "hi",
+        False,
+        (),
+        (),
+    )
+    assert (found.streams["s"].id_key, found.streams["s"].number) == ("", "")
+
+
+def test_a_reaction_to_a_message_nobody_knows_changes_nothing() -> None:
+    found = state(ev.MessageReacted(message="c9", emoji="+1", at_ms=1))
+    assert found.messages == {}
+
+
+def test_sharing_calls_pictures_and_faults_are_kept_in_order() -> None:
+    image = Image(
+        id="i1",
+        stream="s",
+        at_ms=5,
+        media="deskshare",
+        file="a.jpg",
+        thumb="b.jpg",
+        width=1,
+        height=1,
+    )
+    found = state(
+        ev.CallHappened(stream="s", at_ms=9, what="user_hold"),
+        ev.SharingStarted(stream="s", at_ms=4, speaker="Ada"),
+        ev.ImageKept(image=image),
+        ev.ProtocolFaulted(stream="s", socket="audio", reason="x", detail="", at_ms=7),
+        ev.SharingStopped(stream="s", at_ms=8),
+    )
+    assert [(h.id, h.kind) for h in found.happened()] == [
+        ("e3", "sharing_started"),
+        ("e6", "sharing_stopped"),
+        ("e2", "call"),
+    ]
+    assert found.pictures() == [image]
+    assert found.faults["audio x"].first_ms == 7

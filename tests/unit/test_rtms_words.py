@@ -63,7 +63,7 @@ def test_an_announcement_keeps_the_id_as_it_came() -> None:
         "server_urls": ["wss://a", "wss://b"],
     }
     assert announcement("webinar", fields, T0) == Announcement(
-        "webinar", "a/b+c==", "S", "wss://a,wss://b", T0
+        "webinar", "a/b+c==", "S", "wss://a,wss://b", T0, id_key="meeting_uuid"
     )
 
 
@@ -135,6 +135,24 @@ def test_handshakes_name_the_products_id(product: str, key: str) -> None:
         == ("761233933f0b393c0c7340179cf744e553aca40d41ccf5941f84770cd62c1fe8")
     )
     assert media.sequence == 2
+
+
+def test_a_webinar_is_greeted_by_the_key_it_was_announced_with() -> None:
+    credentials = Credentials("cid", Secret("csec"))
+    for key in ("webinar_uuid", "meeting_uuid"):
+        fields = {key: "MU==", "rtms_stream_id": "S1", "server_urls": "wss://a.zoom.us"}
+        offer = announcement("webinar", fields, T0)
+        greeting = Greeting(offer, credentials, RtmsSettings())
+        for hello in (greeting.signaling(), greeting.media(MediaType.AUDIO)):
+            assert getattr(hello, key) == hello.zoom_id == "MU=="
+            others = {"webinar_uuid", "meeting_uuid"} - {key}
+            assert all(getattr(hello, other) is None for other in others)
+
+
+def test_several_media_urls_in_one_text() -> None:
+    urls = {"all": "srt://m, wss://m ,ws://n", "audio": "wss://a,wss://b"}
+    assert media_sockets("all", "meeting", MediaType(9), urls)["all"][0] == "wss://m"
+    assert media_sockets("split", "meeting", MediaType(9), urls)["audio"][0] == "wss://a"
 
 
 def test_transcript_language_is_asked_for_by_number() -> None:

@@ -11,6 +11,8 @@ from store_events import OPENED, opened, said
 from pipeline.base.clock import ManualClock
 from pipeline.base.errors import NotFound, StorageError
 from pipeline.base.ids import SequentialIds
+from pipeline.model import events as ev
+from pipeline.model.speech import Message, Reaction
 from pipeline.store.database import connect_writer
 from pipeline.store.layout import DATABASE
 from pipeline.store.migrate import migrations
@@ -213,7 +215,10 @@ def test_an_older_schema_can_be_brought_up_to_date(
             await (await store.create(OPENED)).append(said(1))
 
     asyncio.run(make())
-    steps = {**migrations(), 2: "CREATE TABLE later (x); CREATE TABLE later_still (x);"}
+    steps = {
+        **migrations(),
+        len(migrations()) + 1: "CREATE TABLE later (x); CREATE TABLE later_still (x);",
+    }
     monkeypatch.setattr("pipeline.store.migrate.migrations", lambda: steps)
     with pytest.raises(StorageError, match="rtms-notes rebuild") as refused:
         Reader.open(tmp_path)
@@ -221,6 +226,65 @@ def test_an_older_schema_can_be_brought_up_to_date(
     assert rebuild(tmp_path) == 1
     assert verify(tmp_path) == []
     Reader.open(tmp_path).close()
+
+
+def test_a_store_of_the_first_schema_opens_and_its_rows_are_what_their_replay_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = {1: migrations()[1]}
+    monkeypatch.setattr("pipeline.store.migrate.migrations", lambda: first)
+    open_old(tmp_path)
+    monkeypatch.undo()
+    with pytest.raises(StorageError, match="rtms-notes rebuild"):
+        Reader.open(tmp_path)
+
+    async def use() -> None:
+        async with opened(tmp_path) as store:  # migrates
+            assert verify(tmp_path) == []
+            (stream,) = store.reader.streams("m1")
+            assert (stream.id, stream.id_key) == ("x1", "")
+            assert [m.text for m in store.reader.chat("m1")] == ["hello"]
+            await store.log("m1").append(
+                ev.MessageReacted(message="c1", emoji="+1", at_ms=3),
+                ev.SharingStarted(stream="x1", at_ms=4, speaker="Maya"),
+            )
+            assert store.reader.chat("m1")[0].reactions == (Reaction(emoji="+1"),)
+            assert verify(tmp_path) == []
+
+    asyncio.run(use())
+    assert rebuild(tmp_path) == 1
+    assert verify(tmp_path) == []
+
+
+def open_old(home: Path) -> None:
+    """A store as the first version left it: its schema, and rows of its projections."""
+    store = open_store(home)
+    asyncio.run(store.close())
+    db = sqlite3.connect(home / DATABASE)
+    bodies: list[ev.Body] = [
+        OPENED,
+        ev.StreamOpened(stream="x1", server_urls="wss://a", announced_ms=1_000),
+        ev.MessageSaid(
+            message=Message(id="c1", stream="x1", at_ms=2, text="hello", speaker="Maya")
+        ),
+    ]
+    for seq, body in enumerate(bodies, 1):
+        db.execute(
+            "INSERT INTO event VALUES ('m1', ?, ?, 0, ?)",
+            (seq, ev.kind_of(body), ev.encode_body(body).decode()),
+        )
+    db.executescript(
+        "INSERT INTO meeting VALUES"
+        " ('m1', 'meeting', '/x+y==', 'live', 1000, NULL, 'UTC', 'Plan', 'native', 3, 0, '[]');"
+        "INSERT INTO stream VALUES"
+        " ('m1', 'x1', 'wss://a', 1000, 'connecting', 1000, NULL, '', 0);"
+        "INSERT INTO message VALUES"
+        " ('m1', 'c1', 'x1', 2, 'hello', NULL, 'Maya', NULL, 1, 0, 3);"
+        "INSERT INTO passage (meeting, kind, ref, speaker, text, at_ms) VALUES"
+        " ('m1', 'message', 'c1', 'Maya', 'hello', 2);"
+    )
+    db.commit()
+    db.close()
 
 
 def test_a_migration_that_fails_leaves_nothing_behind(

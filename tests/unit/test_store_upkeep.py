@@ -72,7 +72,7 @@ def alter(home: Path, *statements: str) -> None:
             "meeting m0001: passage utterance u2: missing",
         ),
         (
-            "INSERT INTO stream VALUES ('ghost', 'x', '', 1, 'live', 1, NULL, '', 0)",
+            "INSERT INTO stream VALUES ('ghost', 'x', '', 1, 'live', 1, NULL, '', 0, '', '')",
             "meeting ghost: has rows in stream but no log",
         ),
         (

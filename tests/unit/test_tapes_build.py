@@ -14,8 +14,8 @@ from pipeline.base.errors import BadInput, NotFound
 from pipeline.tapes import opus
 from pipeline.tapes.build import LEAD_MS, Pcm, build, levelled, trimmed
 from pipeline.tapes.bundled import BUNDLED
+from pipeline.tapes.coding import packet_decoder
 from pipeline.tapes.lines import Line, LostMark, TapeAudio, TapeMessage
-from pipeline.tapes.opus import OpusDecoder
 from pipeline.tapes.reader import TapeReader
 from pipeline.tapes.schedule import schedule
 from pipeline.tapes.script import Script, load_script
@@ -218,7 +218,7 @@ def test_opus_stays_in_step() -> None:
     rng = np.random.default_rng(1)
     pcm = (np.convolve(rng.normal(size=16_000), np.ones(8) / 8, "same") * 6000).astype(np.int16)
     packets = opus.encode(pcm)
-    decoder = OpusDecoder(opus.CODING)
+    decoder = packet_decoder(opus.CODING)
     heard = np.concatenate([decoder.decode(packets[:7]), decoder.decode(packets[7:])])
     assert len(heard) >= len(pcm) * 3
     down = heard[: len(pcm) * 3 : 3].astype(float)

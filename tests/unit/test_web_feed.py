@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.model import events as ev
+from pipeline.model.happening import Image
 from pipeline.model.notes import Add, Check, Evidence, Merge, NoteItem, Patch, Retract, Update
-from pipeline.model.speech import Gap, Message, Utterance
+from pipeline.model.speech import Gap, Message, SharedFile, Utterance
 from pipeline.model.state import MeetingState
 from pipeline.web.feed import Change, Feed
 from pipeline.web.views import HeadView, ItemView, LineView, Views
@@ -85,6 +86,20 @@ def word(n: int, **fields: object) -> ev.UtteranceSaid:
     return ev.UtteranceSaid(utterance=msgspec.structs.replace(base, **fields))
 
 
+def picture(n: int, at_ms: int) -> Image:
+    return Image(
+        id=f"i{n}",
+        stream="s",
+        at_ms=at_ms,
+        media="deskshare",
+        file=f"screen-{n}.jpg",
+        thumb=f"screen-{n}-small.jpg",
+        width=640,
+        height=360,
+        speaker="Anna",
+    )
+
+
 def cite(ref: str) -> Evidence:
     return Evidence(ref=ref, revision=1, quote="", start_ms=START, end_ms=START + 1)
 
@@ -130,11 +145,47 @@ def bodies() -> st.SearchStrategy[list[ev.Body]]:
             st.sampled_from(["primary", "fill", "comparison"]),
         ),
         st.builds(
-            lambda r, d: ev.MessageSaid(
-                message=Message(id="c1", stream="s", at_ms=START, text="t", revision=r, deleted=d)
+            lambda n, r, d, session, parent: ev.MessageSaid(
+                message=Message(
+                    id=f"c{n}",
+                    zoom_id=f"z{n}",
+                    stream="s",
+                    at_ms=START,
+                    text="t",
+                    revision=r,
+                    deleted=d,
+                    session=session,
+                    to_name="Bo",
+                    parent=f"z{parent}",
+                )
             ),
+            st.integers(1, 2),
             st.integers(1, 3),
             st.booleans(),
+            st.sampled_from([None, "everyone", "individual", "group"]),
+            st.integers(1, 2),
+        ),
+        st.builds(
+            lambda n, removed: ev.MessageReacted(
+                message=f"c{n}", emoji="+1", at_ms=START, removed=removed
+            ),
+            st.integers(1, 2),
+            st.booleans(),
+        ),
+        st.builds(
+            lambda t: ev.SharingStarted(stream="s", at_ms=START + t, speaker="Anna"),
+            st.integers(-2, 2),
+        ),
+        st.builds(lambda t: ev.SharingStopped(stream="s", at_ms=START + t), st.integers(-2, 2)),
+        st.builds(
+            lambda n, t: ev.ImageKept(image=picture(n, START + t)), number, st.integers(-2, 2)
+        ),
+        st.just(ev.CallHappened(stream="s", at_ms=START, what="user_hold")),
+        st.builds(
+            lambda n: ev.ProtocolFaulted(
+                stream="s", socket="audio", reason="bad_json", detail="", at_ms=START, count=n
+            ),
+            number,
         ),
         st.builds(
             lambda n, t: ev.GapFound(
@@ -244,3 +295,43 @@ def test_an_item_whose_words_are_taken_back_says_so() -> None:
     (item,) = change.items
     assert item.refs[0].to == ""
     assert "taken back" in item.refs[0].label
+
+
+def test_what_was_on_the_screen_is_a_line_and_a_link_of_the_notes() -> None:
+    add = Add(NoteItem(id="n1", kind="decision", text="d", evidence=(cite("u1"),)))
+    patch = Patch(id="p", at_ms=START, author="model", ops=(add,))
+    feed = feed_of(word(1), ev.NotesPatched(patch=patch, covered_seq=2))
+    feed.settle()
+    started = ev.SharingStarted(stream="s", at_ms=START - 9_000, speaker="An<b>na")
+    kept = ev.ImageKept(image=picture(1, START - 5_000))
+    for seq, body in enumerate((started, kept), 4):
+        feed.fold(ev.Event("m", seq, 0, body))
+    change = feed.change()
+    event, shot = change.lines
+    assert (event.kind, event.text) == ("event", "An<b>na shares the screen")
+    assert (shot.kind, shot.image) == ("picture", "/m/m/images/screen-1.jpg")
+    (item,) = change.items
+    assert [(ref.to, ref.label) for ref in item.refs][-1] == ("i1", "screen 09:59:55")
+    feed.fold(ev.Event("m", 6, 0, ev.SharingStopped(stream="s", at_ms=START - 1_000)))
+    (item,) = feed.change().items
+    assert [ref.to for ref in item.refs] == ["u1"]
+
+
+def test_a_private_message_is_marked_and_says_whom_it_was_for() -> None:
+    message = Message(
+        id="c1",
+        stream="s",
+        at_ms=START,
+        text="psst",
+        speaker="Anna",
+        session="individual",
+        to_name="Bo",
+        files=(SharedFile(name="plan.pdf", size=120_000),),
+    )
+    feed = feed_of(
+        ev.MessageSaid(message=message),
+        ev.MessageReacted(message="c1", emoji="+1", at_ms=START, speaker="Bo"),
+    )
+    (line,) = feed.change().lines
+    assert (line.kind, line.mark) == ("private", "chat, private, to Bo")
+    assert line.beside == "file: plan.pdf (120 kB); +1 Bo"

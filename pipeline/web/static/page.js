@@ -72,13 +72,22 @@ function place(list, node, sort) {
 }
 
 function putLine(view) {
-  const node = element(view, view.kind === "gap" ? "t-gap" : "t-line");
+  const own = { gap: "t-gap", event: "t-event", picture: "t-picture" }[view.kind];
+  const node = element(view, own ?? "t-line");
   fill(node, view);
   if (view.kind !== "gap") {
-    node.className = "line " + view.kind;
-    node.dataset.voice = view.voice;
     node.querySelector(".time").setAttribute("href", "#" + view.id);
     node.querySelector("time").setAttribute("datetime", view.iso);
+  }
+  if (view.kind === "picture") {
+    node.querySelector(".shot").setAttribute("href", view.image);
+    const image = node.querySelector("img");
+    image.alt = view.text;
+    if (image.getAttribute("src") !== view.thumb) image.setAttribute("src", view.thumb);
+  }
+  if (!own) {
+    node.className = "line " + view.kind;
+    node.dataset.voice = view.voice;
     if (view.lang) node.querySelector(".text").lang = view.lang;
     refill(node.querySelector("[data-refs]"), view.refs, link);
   }
@@ -117,6 +126,10 @@ function putHead(head) {
   refill(byId("gaps"), head.gaps, loss);
   refill(byId("troubles"), head.troubles, entry);
   refill(byId("notices"), head.notices, entry);
+  refill(byId("faults"), head.faults, entry);
+  refill(byId("clips"), head.clips, entry);
+  byId("faults-h").hidden = head.faults.length === 0;
+  byId("more").hidden = head.faults.length + head.clips.length === 0;
   byId("alert").hidden = head.gaps.length + head.troubles.length === 0;
 }
 

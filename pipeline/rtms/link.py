@@ -1,0 +1,84 @@
+"""One connection of a stream: how it comes about, and what goes out on it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final, Literal
+
+from pipeline.base.clock import Clock
+from pipeline.base.errors import OutsideError, ZoomError
+from pipeline.base.url_guard import Resolver, UrlGuard
+from pipeline.rtms.media import Media
+from pipeline.rtms.messages import Message, encode
+from pipeline.rtms.settings import RtmsSettings
+from pipeline.rtms.signaling import Signaling
+from pipeline.rtms.transport import Connect, Transport
+
+_ADDRESSES: Final = 4
+"""So many addresses of a host are tried."""
+
+Tap = Callable[[str, Literal["server", "client"], bytes], None]
+"""Told every frame: the socket's name, who sent it, and its bytes. On the receiving callback: must
+not block, and raises into the stream."""
+
+
+class Link:
+    """A connection that is shaking hands or up."""
+
+    def __init__(
+        self, socket: str, wire: Transport, machine: Signaling | Media, tap: Tap | None
+    ) -> None:
+        self.socket = socket
+        self.wire = wire
+        self.machine = machine
+        self._tap = tap
+
+    def send(self, message: Message) -> None:
+        """Raises ConnectionEnded."""
+        data = encode(message)
+        if self._tap is not None:
+            self._tap(self.socket, "client", data)
+        self.wire.send(data)
+
+
+async def dial(
+    urls: tuple[str, ...],
+    *,
+    guard: UrlGuard,
+    resolver: Resolver,
+    connect: Connect,
+    settings: RtmsSettings,
+) -> Transport:
+    """The first URL and address that takes a connection; only addresses that ``guard`` let pass
+    are connected to. Raises an OutsideError, one that may pass if there is one."""
+    errors: list[OutsideError] = []
+    for url in urls:
+        try:
+            addresses = await asyncio.to_thread(guard.addresses, url, resolver)
+        except OutsideError as error:
+            errors.append(error)
+            continue
+        for address in addresses[:_ADDRESSES]:
+            try:
+                return await connect(url, address=address, settings=settings)
+            except ZoomError as error:
+                errors.append(error)
+    raise next(
+        (error for error in errors if error.retryable),
+        errors[-1] if errors else ZoomError("no websocket URL", kind="no_url"),
+    )
+
+
+async def until(clock: Clock, wake: asyncio.Event, at: float | None) -> None:
+    """Wait for a time of the clock, or for something to change before."""
+    waits: list[asyncio.Task[Any]] = [asyncio.create_task(wake.wait())]
+    if at is not None:
+        seconds = max(0.0, at - clock.monotonic())
+        waits.append(asyncio.create_task(clock.sleep(seconds)))
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)

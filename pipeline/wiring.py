@@ -1,0 +1,216 @@
+"""What meetings are made of, built from the settings once a process."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
+
+from pipeline.base.clock import Clock, MeetingClock
+from pipeline.base.errors import BadInput, StorageError
+from pipeline.base.ids import Ids
+from pipeline.base.url_guard import UrlGuard
+from pipeline.config import Settings
+from pipeline.meeting.parts import START_TRIES, Parts
+from pipeline.meeting.taped import TapedStream
+from pipeline.model.log import MeetingLog
+from pipeline.rtms.credentials import Credentials
+from pipeline.rtms.enums import MediaType
+from pipeline.rtms.products import Announcement
+from pipeline.rtms.rest import ZoomApi
+from pipeline.rtms.stream import RtmsStream, Sink
+from pipeline.summarize.extract import ExtractiveWriter
+from pipeline.summarize.model_writer import ModelWriter
+from pipeline.summarize.notes import NotesStage
+from pipeline.summarize.prompts import Prompts
+from pipeline.summarize.writer import Writer
+from pipeline.tapes.recording import TapeRecorder
+from pipeline.transcribe.engine import Engine
+from pipeline.transcribe.local import LocalEngine
+from pipeline.transcribe.pool import DecodePool
+
+if TYPE_CHECKING:
+    from pipeline.openai_client.client import ChatClient
+
+log = structlog.get_logger()
+
+_FOR_STT: Final = {
+    "native": MediaType.TRANSCRIPT | MediaType.CHAT,
+    "local": MediaType.AUDIO | MediaType.CHAT,
+    "both": MediaType.AUDIO | MediaType.TRANSCRIPT | MediaType.CHAT,
+}
+_BY_NAME: Final = {
+    "audio": MediaType.AUDIO,
+    "video": MediaType.VIDEO,
+    "share": MediaType.DESKSHARE,
+    "transcript": MediaType.TRANSCRIPT,
+    "chat": MediaType.CHAT,
+}
+
+FindMeeting = Callable[[Announcement], str | None]
+"""Our id of the meeting that a stream was announced for."""
+
+
+def wanted_media(settings: Settings) -> MediaType:
+    """What is asked of Zoom: what speech-to-text and saving need, and what is named beside it."""
+    media = _FOR_STT[settings.general.stt]
+    for name in settings.general.media:
+        media |= _BY_NAME[name]
+    if settings.meeting.save_video:
+        media |= MediaType.VIDEO
+    if settings.meeting.save_share:
+        media |= MediaType.DESKSHARE
+    return media
+
+
+async def open_parts(
+    stack: AsyncExitStack,
+    settings: Settings,
+    *,
+    find: FindMeeting,
+    clock: Clock,
+    speed: float,
+    ids: Ids,
+    rng: random.Random,
+) -> Parts:
+    """Raises ConfigError, BadInput (the folder of tapes) and EngineError; what was opened is closed
+    when ``stack`` unwinds."""
+    tapes = _tape_folder(settings)
+    engines: list[Engine] = []
+    if settings.general.stt != "native":  # a missing engine is told now, not in a meeting
+        engines.append(await asyncio.to_thread(LocalEngine.open, settings.transcribe))
+    pool = DecodePool(
+        lambda: engines.pop() if engines else LocalEngine.open(settings.transcribe),
+        settings=settings.transcribe,
+        clock=clock,
+    )
+    stack.push_async_callback(pool.close)
+    model: ChatClient | None = None
+    if settings.llm.is_on:
+        from pipeline.openai_client.client import ChatClient  # 0.4 s: only when needed
+
+        model = ChatClient(settings.llm, clock=clock)
+        stack.push_async_callback(model.close)
+    api = _api(settings, clock)
+    if api is not None:
+        stack.push_async_callback(api.close)
+    return Parts(
+        engine=settings.general.stt,
+        clock=clock,
+        speed=speed,
+        audio=settings.audio,
+        pool=pool,
+        stream=_streams(settings, find=find, tapes=tapes, clock=clock, speed=speed, rng=rng),
+        notes=_notes(settings, model, clock, ids),
+        meeting=settings.meeting,
+        restart_grace_s=settings.general.restart_grace_s,
+        start_again=None if api is None else api.start,
+        start_tries=replace(START_TRIES, attempts=settings.zoom_api.tries - 1),
+        end_streams=settings.rtms.on_shutdown == "close",
+    )
+
+
+def _streams(
+    settings: Settings,
+    *,
+    find: FindMeeting,
+    tapes: Path | None,
+    clock: Clock,
+    speed: float,
+    rng: random.Random,
+) -> Callable[[Announcement, Sink], RtmsStream]:
+    zoom = settings.zoom
+    options: Mapping[str, Any] = {
+        "credentials": Credentials(zoom.client_id, zoom.client_secret),
+        "settings": settings.rtms,
+        "media": wanted_media(settings),
+        "clock": clock,
+        "rng": rng,
+        "speed": speed,
+    }
+
+    def stream(announcement: Announcement, sink: Sink) -> RtmsStream:
+        recorder = None
+        if tapes is not None:
+            recorder = _recorder(tapes, announcement, settings, find, clock)
+        if recorder is None:
+            return RtmsStream(announcement, sink, **options)
+        return TapedStream(announcement, sink, recorder=recorder, **options)
+
+    return stream
+
+
+def _recorder(
+    folder: Path, announcement: Announcement, settings: Settings, find: FindMeeting, clock: Clock
+) -> TapeRecorder | None:
+    """A tape under our id; Zoom's text is no part of a file's name. None when the disk refuses:
+    the meeting is worth more than its tape."""
+    zoom, api = settings.zoom, settings.zoom_api
+    secrets = (zoom.client_secret, zoom.secret_token, api.client_secret)
+    try:
+        return TapeRecorder(
+            folder / f"{find(announcement) or 'meeting'}.rtms.zst",
+            product=announcement.product,
+            id=announcement.zoom_id,
+            stream=announcement.stream,
+            start_ms=announcement.announced_ms,
+            clock=clock,
+            title=announcement.title or "",
+            zone=settings.zone,
+            secrets=[secret.reveal() for secret in secrets if secret],
+        )
+    except StorageError as error:
+        log.error("tape.not_recorded", error=str(error))  # noqa: TRY400 - the line says it all
+        return None
+
+
+def _notes(
+    settings: Settings, model: ChatClient | None, clock: Clock, ids: Ids
+) -> Callable[[MeetingLog, MeetingClock], NotesStage]:
+    prompts = Prompts.load(settings.summarize.prompts)
+
+    def notes(meeting_log: MeetingLog, meeting_clock: MeetingClock) -> NotesStage:
+        extract = ExtractiveWriter()
+        writer: Writer = extract
+        if model is not None:
+            writer = ModelWriter(model, prompts, settings.summarize, clock=clock, ids=ids)
+        return NotesStage(
+            log=meeting_log,
+            clock=meeting_clock,
+            machine=clock,
+            writer=writer,
+            fallback=None if model is None else extract,
+            settings=settings.summarize,
+            ids=ids,
+        )
+
+    return notes
+
+
+def _api(settings: Settings, clock: Clock) -> ZoomApi | None:
+    if not settings.zoom_api.is_on:
+        return None
+    return ZoomApi(
+        settings.zoom_api,
+        app_client_id=settings.zoom.client_id,
+        guard=UrlGuard(settings.rtms.allowed_domains, settings.rtms.allow_loopback),
+        clock=clock,
+    )
+
+
+def _tape_folder(settings: Settings) -> Path | None:
+    """Made now, so that a folder that cannot be written is told before a meeting."""
+    if not settings.general.tapes:
+        return None
+    folder = Path(settings.general.tapes)
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise BadInput(f"--tape {folder}: cannot be used ({error.strerror})") from error
+    return folder
