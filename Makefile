@@ -30,9 +30,10 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-# Command help in the docs, from the commands themselves.
+# Command help and schemas in the docs, from the code itself.
 docs: $(VENV)/.installed-dev
 	$(BIN)/python tools/command_help.py
+	$(BIN)/python tools/fault_schema.py
 
 # The bundled meeting, from its script (needs Debian's flite).
 tape: $(VENV)/.installed-dev

@@ -26,6 +26,7 @@ from pipeline.base.loopback import require_loopback
 from pipeline.config import Settings
 from pipeline.meeting.parts import Parts
 from pipeline.meeting.run import MeetingRun
+from pipeline.meeting.streams import is_past
 from pipeline.model.events import MeetingOpened, StreamOpened
 from pipeline.model.log import MeetingLog
 from pipeline.model.state import MeetingState
@@ -243,7 +244,10 @@ class Service:
             self._later.setdefault(meeting, []).append(announcement)
             run.give_way()
         elif meeting is not None:
-            self._go_on(meeting, [announcement])
+            if is_past(self.reader.state(meeting), announcement):
+                log.info("service.announced_twice", meeting=meeting)
+            else:
+                self._go_on(meeting, [announcement])
         else:
             meeting_log = await self._created(
                 MeetingOpened(

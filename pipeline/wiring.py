@@ -154,7 +154,7 @@ def _recorder(
     zoom, api = settings.zoom, settings.zoom_api
     secrets = (zoom.client_secret, zoom.secret_token, api.client_secret)
     try:
-        return TapeRecorder(
+        recorder = TapeRecorder(
             folder / f"{find(announcement) or 'meeting'}.rtms.zst",
             product=announcement.product,
             id=announcement.zoom_id,
@@ -165,7 +165,9 @@ def _recorder(
             zone=settings.zone,
             secrets=[secret.reveal() for secret in secrets if secret],
         )
-    except StorageError as error:
+        recorder.path.chmod(0o600)  # the folder may be one that others can read
+        return recorder
+    except (StorageError, OSError) as error:
         log.error("tape.not_recorded", error=str(error))  # noqa: TRY400 - the line says it all
         return None
 

@@ -89,7 +89,9 @@ def build(
     elif "script" in kinds:
         if len(inputs) != 1:
             raise BadInput("a script is built by itself; give nothing beside it")
-        _refuse(only, ("--voices", "--credits"), "the script says it")
+        _refuse(
+            only, ("--voices", "--credits"), "a script says the rest itself, and has no pictures"
+        )
         _script(inputs[0], out, voices or "auto", credit)
     else:
         texts = [p for p, kind in zip(inputs, kinds, strict=True) if kind == "transcript"]

@@ -141,11 +141,8 @@ class Dialogue:
             return
         if type(state) is not int or not is_known(SessionState, state):
             return
-        live = self._sessions.live()
-        if state == SessionState.STOPPED and live in ([name], []):
-            return  # with the last one the stream ends, and that is told then
-        if state == SessionState.STARTED and name in live:
-            return
+        if state == SessionState.STARTED and name in self._sessions.live():
+            return  # told when this client became ready
         self._sessions.put(name, SessionState(state))
         self.tell(payload, "state")
 

@@ -1,4 +1,5 @@
-"""Media connections that are gone and may come back (reference sections 9, 15)."""
+"""Connections that are awaited: a client to come at all, lost ones to come back (sections 2.5, 9,
+15 of the reference)."""
 
 from __future__ import annotations
 
@@ -8,9 +9,11 @@ from pipeline.rtms.enums import MediaType, StopReason
 
 
 class Losses:
-    """By the media of the lost connection. Times are ms from the start."""
+    """Times are ms from the start. True when media is lost whose client is there."""
 
-    def __init__(self) -> None:
+    def __init__(self, until: int, reason: StopReason) -> None:
+        """Nobody is there yet; see ``await_client``."""
+        self._client: tuple[int, StopReason] | None = (until, reason)
         self._until: dict[MediaType, tuple[int, StopReason]] = {}
         self._barred: dict[MediaType, int] = {}
 
@@ -28,17 +31,23 @@ class Losses:
             del self._until[lost]
         return bool(found) and not self._until
 
-    def clear(self) -> None:
-        """The client begins anew."""
+    def await_client(self, until: int, reason: StopReason) -> None:
+        """The client itself is gone, whatever of it was lost before."""
         self._until.clear()
+        self._client = (until, reason)
+
+    def client_came(self) -> None:
+        """It begins anew."""
+        self._until.clear()
+        self._client = None
 
     def expired(self, now: int) -> StopReason | None:
-        """The stop reason of what did not come back in time."""
-        return next((reason for until, reason in self._until.values() if now >= until), None)
+        """The stop reason of what did not come in time."""
+        return next((reason for until, reason in self._awaited() if now >= until), None)
 
     def next_at(self) -> int:
         """When the first window closes."""
-        return min((until for until, _ in self._until.values()), default=NEVER)
+        return min((until for until, _ in self._awaited()), default=NEVER)
 
     def bar(self, media: MediaType, until: int) -> None:
         """The URLs of this media are out of order until then."""
@@ -51,3 +60,6 @@ class Losses:
     def names(self) -> list[str]:
         """What is lost, for people."""
         return sorted(shown(media) for media in self._until)
+
+    def _awaited(self) -> list[tuple[int, StopReason]]:
+        return [*self._until.values(), *([self._client] if self._client else [])]

@@ -69,15 +69,13 @@ class Protocol:
         self._connections = Connections(playback)
         self._reception = Reception(who, self._rules, self._connections, playback)
         self._delivery = Delivery(replay=self._rules.replay)
-        self._losses = Losses()
+        self._losses = Losses(self._windows.connect, StopReason.CONNECTION_TIMEOUT)
         self._sessions = Sessions(playback.scene.first_session or who.stream)
         self._talk: Dialogue | None = None
         self._began = False
-        self._deadline = self._windows.connect
-        self._deadline_reason = StopReason.CONNECTION_TIMEOUT
         self._pings_held = 0  # until then
         self._cameras_off: set[int] = set()
-        self._alarm = self._deadline
+        self._alarm = self._windows.connect
         """Nothing that time alone brings is due before; may be earlier than needed."""
 
     @property
@@ -224,6 +222,7 @@ class Protocol:
         if self.phase == "announced" and message.get("buffer_data") is False:
             self._delivery.skip(now)
         self.phase = "live"
+        self._losses.client_came()
         product = self._playback.header.product
         self._talk = Dialogue(
             connection,
@@ -360,9 +359,8 @@ class Protocol:
     def _interrupt(self, now: int, window: int, reason: StopReason, *, frame: bool = False) -> None:
         self._let_go(frame=frame)
         self.phase = "interrupted"
-        self._deadline = now + window
-        self._deadline_reason = reason
-        self._alarm = min(self._alarm, self._deadline)
+        self._losses.await_client(now + window, reason)
+        self._alarm = min(self._alarm, now + window)
 
     def _let_go(self, *, frame: bool = False) -> None:
         """Let go of every connection that had shaken hands."""
@@ -370,7 +368,6 @@ class Protocol:
             self._connections.remove(connection)
             self._outbox.break_off(connection, frame=frame)
         self._talk = None
-        self._losses.clear()
 
     def _tell_all(self, session: SessionState, stream: StreamState, now: int) -> None:
         names = self._sessions.put_all(session)
@@ -405,17 +402,10 @@ class Protocol:
         self._lose_media(connection, now, reason)
 
     def _check_windows(self, now: int) -> None:
-        if self.phase in ("announced", "interrupted"):
-            if now >= self._deadline:
-                self.finish(self._deadline_reason, now)
-            return
         reason = self._losses.expired(now)
         if reason is not None:
             self.finish(reason, now)
 
     def _next_alarm(self) -> int:
-        times = [connection.pulse.due for connection in self._connections.live()]
-        times.append(self._losses.next_at())
-        if self.phase in ("announced", "interrupted"):
-            times.append(self._deadline)
-        return min(times)
+        pings = (connection.pulse.due for connection in self._connections.live())
+        return min([self._losses.next_at(), *pings])

@@ -11,7 +11,7 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from pipeline.audio.codecs import Encoder, encoder
+from pipeline.audio.codecs import DELAY, Encoder, encoder
 from pipeline.rtms.enums import Codec, DataOption, SampleRate
 from pipeline.tapes.coding import packet_decoder
 from pipeline.tapes.header import AudioCoding
@@ -80,7 +80,7 @@ class Voice:
             and coding.codec != "l16"  # decoded and cut anew it is the same, on any grid
             and coding.packet_ms == wanted.send_rate_ms
             and (coding.sample_rate, coding.channels) == (wanted.rate, wanted.channels)
-            and not coding.skip
+            and coding.skip <= DELAY[wanted.codec]  # the run-up is what an encoder of ours adds
         )
         if not packed.first:  # joined in the middle: the run-up is behind us
             coding = msgspec.structs.replace(coding, skip=0)

@@ -62,6 +62,7 @@ class StreamRun:
 
     ``lost_ms`` is set when the stream goes on after this process was down: meeting time at which
     it last heard anything. ``images``: the folder for pictures, None when there are to be none.
+    ``hears``: audio is to be transcribed; else it only tells the time (it may still be recorded).
     """
 
     def __init__(
@@ -81,11 +82,13 @@ class StreamRun:
         lost_ms: int | None = None,
         images: Path | None = None,
         meeting: MeetingSettings = _DEFAULTS,
+        hears: bool = True,
     ) -> None:
         self.announcement = announcement
         self.speaker: str | None = None
         self._speaking: str | None = None
         self._log = meeting_log
+        self._hears = hears
         self._recorder = recorder
         self._clock = clock
         self._machine = machine
@@ -145,7 +148,7 @@ class StreamRun:
         """Take what the stream tells; never waits."""
         if isinstance(output, out.AudioReceived):
             self._saw("audio", output.timestamp_ms)
-            if not self._audio.put(output):
+            if self._hears and not self._audio.put(output):
                 self._refuse("audio", "overload", output.timestamp_ms)
             return
         if isinstance(output, out.ImageReceived):
@@ -181,7 +184,8 @@ class StreamRun:
             case out.AudioFormat(send_rate_ms=send_rate_ms):
                 at_ms = self._now()
                 self._meter.continues_ms = send_rate_ms + self._slack_ms
-                self._audio.format(output)
+                if self._hears:
+                    self._audio.format(output)
             case out.ConnectionLost(media=media, cause=cause, silent_ms=silent_ms):
                 at_ms = self._now()
                 # What Zoom sent into a dead connection is gone, whatever it replays later.

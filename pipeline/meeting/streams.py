@@ -80,9 +80,9 @@ class Streams:
     def announce(self, announcement: Announcement) -> None:
         """A stream of this meeting: new, or known with other addresses (failover)."""
         known = self._streams.get(announcement.stream)
-        if known is None:
+        if known is None and not is_past(self._state, announcement):
             self._open(announcement)
-        elif _same(known.announcement, announcement):
+        elif known is None or _same(known.announcement, announcement):
             log.info("meeting.announced_twice", meeting=self._log.meeting)  # a webhook sent again
         elif known.over_ms is not None:
             known.successor = announcement  # once its end is in the log
@@ -234,6 +234,7 @@ class Streams:
             lost_ms=lost_ms,
             images=self._spool.parent / "images",
             meeting=self._parts.meeting,
+            hears=self._parts.engine != "native",
         )
         self.had_any = True
         self._streams[stream.id] = stream
@@ -258,6 +259,18 @@ class Streams:
     def _now(self) -> int:
         now = self._clock.now_ms()
         return self._state.view().started_ms if now is None else now
+
+
+def is_past(state: MeetingState, announcement: Announcement) -> bool:
+    """Whether a stream that is over was announced in the same words: a webhook that was sent again,
+    to a process that does not remember it (section 2.5)."""
+    stream = state.streams.get(announcement.stream)
+    return (
+        stream is not None
+        and stream.state == "ended"
+        and (stream.server_urls, stream.announced_ms)
+        == (announcement.server_urls, announcement.announced_ms)
+    )
 
 
 def _same(one: Announcement, other: Announcement) -> bool:

@@ -24,7 +24,8 @@ not block, and raises into the stream."""
 
 
 class Link:
-    """A connection that is shaking hands or up."""
+    """A connection that is shaking hands or up. ``gone``: it was let go of; what still comes on it
+    is not listened to."""
 
     def __init__(
         self, socket: str, wire: Transport, machine: Signaling | Media, tap: Tap | None
@@ -32,6 +33,7 @@ class Link:
         self.socket = socket
         self.wire = wire
         self.machine = machine
+        self.gone = False
         self._tap = tap
 
     def send(self, message: Message) -> None:

@@ -261,7 +261,7 @@ class RtmsStream:
     def _let_go(self, socket: str) -> None:
         link = self._links.pop(socket, None)
         if link is not None:
-            self._note_heard(link)
+            self._forget(link)
         task = self._tasks.pop(socket, None)
         if task is not None and not task.done():
             self._leave(task)
@@ -329,6 +329,8 @@ class RtmsStream:
         monotonic = self._clock.monotonic
 
         def take(frame: bytes) -> bool:
+            if link.gone:
+                return False  # let go of, and its task has not run since
             for effect in receive(frame, monotonic()):
                 if type(effect) not in control:
                     put(effect)  # type: ignore[arg-type]
@@ -356,7 +358,7 @@ class RtmsStream:
             self._refused(link, effect)
             return False
         self._control_effect(link, effect)
-        return self._links.get(link.socket) is link  # what it said may have made us let go
+        return not link.gone  # what it said may have made us let go
 
     def _answer(self, link: Link, message: Message) -> None:
         if isinstance(message, KeepAliveResponse) and link.socket == SIGNALING:
@@ -413,7 +415,7 @@ class RtmsStream:
         if self._links.get(link.socket) is not link:
             return
         del self._links[link.socket]
-        self._note_heard(link)
+        self._forget(link)
         if link.machine.ready and self._on_lost is not None:
             self._on_lost(link.socket, "frame" if frame else "abrupt")
         kind = "closed" if not silent else "silent" if link.machine.ready else "timeout"
@@ -431,6 +433,10 @@ class RtmsStream:
             self._note_heard(link)
         silent_ms = self._hearing.silent_ms(lost.media, self._clock.monotonic())
         return structs.replace(lost, silent_ms=silent_ms)
+
+    def _forget(self, link: Link) -> None:
+        link.gone = True
+        self._note_heard(link)
 
     def _note_heard(self, link: Link) -> None:
         if link.machine.ready:

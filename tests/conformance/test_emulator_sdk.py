@@ -6,21 +6,26 @@ is about, the SDK's protocol log holds no error but the known ones.
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import contextlib
 import importlib.util
+import itertools
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from pipeline.emulator.emulator import Emulator
+from pipeline.emulator.pytest_plugin import FakeZoom
 from pipeline.emulator.settings import EmulatorSettings
+from pipeline.emulator.threaded import ThreadedEmulator
 from tests.conformance.sdk import Known, Sdk
 from tests.tone_tape import ADA, BOB, CLEO, SESSION, START_MS, Spurt, ToneTape, event
+
+ZoomWith = Callable[..., AbstractAsyncContextManager[tuple[ThreadedEmulator, Sdk]]]
 
 L16_MIXED = (2, 1, 1, 1, 1, 20, 320)
 L16_MULTI = (2, 1, 1, 1, 2, 100, 1600)
@@ -65,21 +70,21 @@ def tape(folder: Path, *extra: Any, seconds: float = 6.0, **options: Any) -> Ton
     return made.write(folder / "tones.rtms.zst")
 
 
-@contextlib.asynccontextmanager
-async def zoom_with(
-    made: ToneTape, tls: bool, folder: Path, *, speed: float = SPEED, **spec: Any
-) -> AsyncIterator[tuple[Emulator, Sdk]]:
-    """A fake Zoom that plays the tape, and the SDK on its way to it."""
-    options = spec.pop("settings", {})
-    settings = EmulatorSettings(speed=speed, tls=tls, **options)
-    async with Emulator(made.path, settings) as zoom:
-        playing = asyncio.create_task(zoom.run())
-        try:
-            async with Sdk(zoom.where, folder / "sdk", **spec) as sdk:
-                yield zoom, sdk
-        finally:
-            playing.cancel()
-            await asyncio.gather(playing, return_exceptions=True)
+@pytest.fixture
+def zoom_with(fake_zoom: FakeZoom) -> ZoomWith:
+    """Makes a fake Zoom that plays a tape, and the SDK on its way to it."""
+
+    @contextlib.asynccontextmanager
+    async def opened(
+        made: ToneTape, tls: bool, folder: Path, *, speed: float = SPEED, **spec: Any
+    ) -> AsyncIterator[tuple[ThreadedEmulator, Sdk]]:
+        options = spec.pop("settings", {})
+        settings = EmulatorSettings(speed=speed, tls=tls, **options)
+        zoom = fake_zoom(made.path, settings=settings)
+        async with Sdk(zoom.where, folder / "sdk", **spec) as sdk:
+            yield zoom, sdk
+
+    return opened
 
 
 async def left(sdk: Sdk, *allowed: Known) -> None:
@@ -89,7 +94,9 @@ async def left(sdk: Sdk, *allowed: Known) -> None:
     assert sdk.errors(*allowed, "dropped") == []  # the process ends without closing
 
 
-async def test_1_audio_is_equal_to_the_sample(tmp_path: Path, tls: bool) -> None:
+async def test_1_audio_is_equal_to_the_sample(
+    tmp_path: Path, tls: bool, zoom_with: ZoomWith
+) -> None:
     made = tape(tmp_path)
     expected = {p.timestamp_ms: p.data for p in made.heard(16_000, 1, 20, mixed=True)}
     async with zoom_with(made, tls, tmp_path, audio=L16_MIXED) as (_, sdk):
@@ -103,7 +110,9 @@ async def test_1_audio_is_equal_to_the_sample(tmp_path: Path, tls: bool) -> None
     assert {h.size for h in heard} == {640}
 
 
-async def test_2_four_sockets_and_one_ready_ack(tmp_path: Path, tls: bool) -> None:
+async def test_2_four_sockets_and_one_ready_ack(
+    tmp_path: Path, tls: bool, zoom_with: ZoomWith
+) -> None:
     video = [picture(15, 300 * n, ADA, b"\x00\x00\x01" + bytes([n]) * 900) for n in range(1, 9)]
     share = [picture(16, 700 * n, BOB, b"\x89PNG" + bytes([n]) * 5_000) for n in range(1, 4)]
     extra = [(m["content"]["timestamp"] - START_MS, "video", m) for m in video]
@@ -133,7 +142,7 @@ async def test_2_four_sockets_and_one_ready_ack(tmp_path: Path, tls: bool) -> No
     assert shared <= sent(share)
 
 
-async def test_3_transcript_text_and_times(tmp_path: Path, tls: bool) -> None:
+async def test_3_transcript_text_and_times(tmp_path: Path, tls: bool, zoom_with: ZoomWith) -> None:
     texts = ["good morning", "Zażółć gęślą jaźń 🙂", "真理は人を自由にする", 'quote " and \\ slash']
     said = [(ADA, 500 + 600 * n, 900 + 600 * n, text) for n, text in enumerate(texts)]
     made = tape(tmp_path, said=said)
@@ -147,7 +156,7 @@ async def test_3_transcript_text_and_times(tmp_path: Path, tls: bool) -> None:
     assert [(h.user_id, h.user_name) for h in heard] == [(ADA.user_id, ADA.name)] * len(texts)
 
 
-async def test_4_events_as_they_are(tmp_path: Path, tls: bool) -> None:
+async def test_4_events_as_they_are(tmp_path: Path, tls: bool, zoom_with: ZoomWith) -> None:
     people = [{"user_id": p.user_id, "user_name": p.name} for p in (ADA, BOB, CLEO)]
     dave = {"user_id": 16_781_312, "user_name": "Dave O'Neil"}
     told = [
@@ -168,6 +177,7 @@ async def test_4_events_as_they_are(tmp_path: Path, tls: bool) -> None:
         await sdk.until("join")
         sdk.tell("subscribe_event", [5, 6])  # which the SDK does not do by itself
         await sdk.until("event", len(told))
+        await sdk.until("people", 3)  # told after the raw form of the same event
         assert sdk.of("speaker") == [[START_MS + 900, ADA.user_id, ADA.name]]
         assert sdk.of("cameras") == [[[ADA.user_id], True], [[ADA.user_id], False]]
         assert sdk.of("sharing")[0] == ["start", START_MS + 1_600, BOB.user_id, BOB.name]
@@ -179,7 +189,7 @@ async def test_4_events_as_they_are(tmp_path: Path, tls: bool) -> None:
     assert sorted(events, key=lambda e: e["timestamp"]) == [m["event"] for m in told]
 
 
-async def test_5_a_wrong_secret_is_status_3(tmp_path: Path, tls: bool) -> None:
+async def test_5_a_wrong_secret_is_status_3(tmp_path: Path, tls: bool, zoom_with: ZoomWith) -> None:
     made = tape(tmp_path)
     async with zoom_with(made, tls, tmp_path, client_secret="wrong") as (zoom, sdk):
         assert await sdk.until("join") == [3]
@@ -187,7 +197,7 @@ async def test_5_a_wrong_secret_is_status_3(tmp_path: Path, tls: bool) -> None:
         await left(sdk, "refused")
 
 
-async def test_6_keep_alives_are_answered(tmp_path: Path, tls: bool) -> None:
+async def test_6_keep_alives_are_answered(tmp_path: Path, tls: bool, zoom_with: ZoomWith) -> None:
     made = tape(tmp_path, seconds=10)
     fast = {"keepalive_s": 2.5}
     async with zoom_with(made, tls, tmp_path, audio=L16_MULTI, settings=fast) as (zoom, sdk):
@@ -205,22 +215,23 @@ async def test_6_keep_alives_are_answered(tmp_path: Path, tls: bool) -> None:
     assert all(message["timestamp"] > START_MS for _, message in answers)
 
 
-async def test_7_pause_and_resume(tmp_path: Path, tls: bool) -> None:
+async def test_7_pause_and_resume(tmp_path: Path, tls: bool, zoom_with: ZoomWith) -> None:
     made = tape(tmp_path)
     async with zoom_with(made, tls, tmp_path, audio=L16_MULTI) as (zoom, sdk):
+        await sdk.until("session")
         await sdk.until("audio", 5)
-        zoom.fault({"fault": "pause"})
-        assert (await sdk.until("session", 2))[0] == 3
-        await asyncio.sleep(0)
-        paused = zoom.state()["sent"]["audio"]
-        zoom.fault({"fault": "resume"})
+        zoom.fault({"fault": "pause", "for": 1.0})
         await sdk.until("session", 3)
-        await sdk.until("audio", paused + 5)
+        await sdk.until("audio", len(sdk.of("audio")) + 10)
         assert sdk.of("session") == [[1, SESSION], [3, SESSION], [4, SESSION]]
+        stamps = [h.timestamp for h in sdk.media("audio") if h.user_id == CLEO.user_id]
         await left(sdk)
+    jumps = [b - a for a, b in itertools.pairwise(stamps) if b - a > 100]
+    assert len(jumps) == 1
+    assert 900 <= jumps[0] <= 1_300
 
 
-async def test_8_the_end_with_its_reason(tmp_path: Path, tls: bool) -> None:
+async def test_8_the_end_with_its_reason(tmp_path: Path, tls: bool, zoom_with: ZoomWith) -> None:
     made = tape(tmp_path, end_ms=2_000, reason=6)
     async with zoom_with(made, tls, tmp_path, audio=L16_MULTI) as (zoom, sdk):
         assert await sdk.until("leave") == [6]
@@ -228,7 +239,7 @@ async def test_8_the_end_with_its_reason(tmp_path: Path, tls: bool) -> None:
         await left(sdk, "dropped")
 
 
-async def test_9_an_abrupt_drop_is_survived(tmp_path: Path, tls: bool) -> None:
+async def test_9_an_abrupt_drop_is_survived(tmp_path: Path, tls: bool, zoom_with: ZoomWith) -> None:
     made = tape(tmp_path, seconds=12)
     async with zoom_with(made, tls, tmp_path, audio=L16_MULTI, speed=2.0) as (zoom, sdk):
         await sdk.until("audio", 10)
@@ -246,33 +257,22 @@ async def test_9_an_abrupt_drop_is_survived(tmp_path: Path, tls: bool) -> None:
 
 
 @pytest.mark.parametrize("trusted", [True, False], ids=["its CA", "not its CA"])
-async def test_10_tls_with_a_test_ca(tmp_path: Path, trusted: bool) -> None:
+async def test_10_tls_with_a_test_ca(tmp_path: Path, trusted: bool, fake_zoom: FakeZoom) -> None:
     made = tape(tmp_path)
-    async with Emulator(made.path, EmulatorSettings(tls=True)) as zoom:
-        playing = asyncio.create_task(zoom.run())
-        other = Emulator(made.path, EmulatorSettings(tls=True))
-        async with other:
-            where = zoom.where
-            assert where.signaling_url.startswith("wss://localhost:")
-            if not trusted:
-                where = type(where)(**{**as_dict(where), "ca_file": other.where.ca_file})
-            async with Sdk(where, tmp_path / "sdk", audio=L16_MULTI) as sdk:
-                (code,) = await sdk.until("join")
-                if trusted:
-                    await sdk.until("audio", 3)
-                    await left(sdk)
-                assert (code == 0) is trusted
-        playing.cancel()
-        await asyncio.gather(playing, return_exceptions=True)
+    zoom, other = (fake_zoom(made.path, settings=EmulatorSettings(tls=True)) for _ in range(2))
+    where = zoom.where
+    assert where.signaling_url.startswith("wss://localhost:")
+    if not trusted:
+        where = msgspec.structs.replace(where, ca_file=other.where.ca_file)
+    async with Sdk(where, tmp_path / "sdk", audio=L16_MULTI) as sdk:
+        (code,) = await sdk.until("join")
+        if trusted:
+            await sdk.until("audio", 3)
+            await left(sdk)
+        assert (code == 0) is trusted
 
 
-def as_dict(where: Any) -> dict[str, Any]:
-    import msgspec
-
-    return msgspec.structs.asdict(where)
-
-
-async def test_11_individual_video(tmp_path: Path, tls: bool) -> None:
+async def test_11_individual_video(tmp_path: Path, tls: bool, zoom_with: ZoomWith) -> None:
     frames = [picture(15, 100 * n, ADA, bytes([n]) * 400) for n in range(1, 55)]
     rows = [(m["content"]["timestamp"] - START_MS, "video", m) for m in frames]
     on = event(0, 8, participants=[{"user_id": ADA.user_id}])

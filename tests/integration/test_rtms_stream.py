@@ -1041,3 +1041,47 @@ async def test_old_tls_is_refused() -> None:
     assert caught.value.kind in ("tls", "refused"), "openssl may just hang up"
     server.close()
     await server.wait_closed()
+
+
+class HandWire:
+    """A transport whose frames the test hands over."""
+
+    def __init__(self) -> None:
+        self.sent: list[bytes] = []
+        self.taking: asyncio.Future[transport.Take] = asyncio.get_running_loop().create_future()
+
+    def send(self, data: bytes) -> None:
+        self.sent.append(data)
+
+    async def receive(self, take: transport.Take) -> None:
+        self.taking.set_result(take)
+        await asyncio.Event().wait()
+
+    async def close(self) -> None:
+        pass
+
+
+async def test_a_connection_that_was_let_go_of_is_not_listened_to() -> None:
+    """What arrives on the old connection before its task has noticed must not open media."""
+    wires: list[HandWire] = []
+
+    async def connect(url: str, *, address: str, settings: RtmsSettings) -> HandWire:
+        wires.append(HandWire())
+        return wires[-1]
+
+    client = Client("ws://localhost:1/s", connect=connect)
+    await asyncio.sleep(0)
+    async with asyncio.timeout(PATIENCE_S):
+        while not wires:
+            await asyncio.to_thread(lambda: None)
+        take = await wires[0].taking
+        urls = {"server_urls": {"all": "ws://localhost:1/all"}}
+        answer = {"msg_type": 2, "status_code": 0, "media_server": urls}
+        client.stream.replaced(announcement("ws://localhost:2/s"))
+        assert take(json.dumps(answer).encode()) is False
+        while len(wires) < 2:
+            await asyncio.to_thread(lambda: None)
+        await wires[1].taking
+    assert [json.loads(wire.sent[0])["msg_type"] for wire in wires] == [1, 1]
+    await client.stream.close()
+    await client.task

@@ -187,7 +187,7 @@ async def test_every_stream_is_recorded_as_a_tape_that_plays(tmp_path: Path) -> 
         said = [u.text for u in service.reader.state(meeting).transcript()]
     [tape] = tapes.iterdir()
     assert tape.name == f"{meeting}.rtms.zst", "our id; Zoom's text is no part of it"
-    assert tapes.stat().st_mode & 0o777 == 0o700
+    assert (tapes.stat().st_mode & 0o777, tape.stat().st_mode & 0o777) == (0o700, 0o600)
     with TapeReader(tape) as reader:
         lines = repr(list(reader))
         assert reader.header.stream == "S1"

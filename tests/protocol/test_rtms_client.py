@@ -298,4 +298,4 @@ class Client(RuleBasedStateMachine):
 
 
 TestClient = Client.TestCase
-TestClient.settings = settings(max_examples=60, stateful_step_count=20, deadline=None)
+TestClient.settings = settings(max_examples=100, stateful_step_count=20, deadline=None)

@@ -18,6 +18,7 @@ from pipeline.audio.codecs import DELAY, decoder, encoder
 from pipeline.emulator.lane import Sent
 from pipeline.emulator.playback import Playback
 from pipeline.emulator.rendering import AudioFormat
+from pipeline.tapes import opus
 from pipeline.tapes.header import AudioCoding, Codec, TapeParticipant
 from pipeline.tapes.lines import Line, Packed, TapeAudio
 
@@ -188,6 +189,23 @@ def test_recorded_packets_go_out_as_they_are(tmp_path: Path, codec: str, rate: i
     other = AudioFormat(16_000, 1, 100, False)
     sound = heard(play(path, other), other)
     assert pitch(sound[:, 0], 16_000) == pytest.approx(440, abs=3)
+
+
+def test_packets_of_a_made_tape_go_out_as_they_are(tmp_path: Path) -> None:
+    """Its run-up is the delay that an encoder of ours would add; a longer one is cut and the rest
+    encoded anew."""
+    pcm = tone(400, 16_000)
+    packets = tuple(opus.encode(pcm[:, 0]))
+    packed = Packed(user_id=1, timestamp=START + 500, first=True, last=True, packets=packets)
+    wanted = AudioFormat(48_000, 1, 20, False, "OPUS")
+    line = TapeAudio(t=500, packed=packed)
+    path = lines_tape(tmp_path, line, quiet(20_000))
+    assert data(play(path, wanted)) == list(packets)
+    longer = msgspec.structs.replace(opus.CODING, skip=2_000)
+    path = lines_tape(tmp_path, line, quiet(20_000), audio=(longer,), name="longer")
+    assert len(data(play(path, wanted))) < len(packets)
+    stereo = AudioFormat(48_000, 2, 20, False, "OPUS")
+    assert pitch(heard(play(path, stereo), stereo)[:, 1], 48_000) == pytest.approx(440, abs=5)
 
 
 def test_the_same_tape_and_settings_give_the_same_bytes(tmp_path: Path) -> None:

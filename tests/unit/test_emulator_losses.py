@@ -120,6 +120,20 @@ def test_media_out_of_order_for_a_while(plain: Path) -> None:
     assert client.texts(words)[:2] == ["turn 0", "turn 1"]
 
 
+def test_media_that_a_new_client_does_not_want_is_not_waited_for(silent: Path) -> None:
+    client = Client(silent)
+    signaling, audio, _ = split(client)
+    client.vanish(audio)
+    client.vanish(signaling)
+    client.run(1)
+    again = client.signaling()
+    client.media(8)
+    client.ready(again)
+    assert client.states(again) == [(9, 2), (8, 1)]
+    client.run(100)
+    assert client.stream.phase == "live"
+
+
 # -- replay off --------------------------------------------------------------------------------
 
 
@@ -257,6 +271,10 @@ def test_a_held_up_emulator_does_not_blame_its_client(silent: Path) -> None:
     numbers = client.join()
     client.run(300, step=60_000)
     assert [len(client.of(n, 12)) for n in numbers] == [5, 5]
+    client.run(9.9)
+    assert [len(client.of(n, 12)) for n in numbers] == [5, 5]
+    client.run(0.2)
+    assert [len(client.of(n, 12)) for n in numbers] == [6, 6]
     assert client.ended == {}
 
 

@@ -142,6 +142,7 @@ def _mark(sent: int, at: float, cpu_s: float) -> ZoomMark:
     return ZoomMark(
         at=at,
         cpu_s=cpu_s,
+        reading_s=0.1,
         started_at=100.0,
         start_ms=1_790_000_000_000,
         sent=sent,
@@ -158,7 +159,7 @@ def test_a_delay_is_the_arrival_after_the_packet_was_due() -> None:
     )
     window = Window(report, _mark(10, 101.0, 5.0), _mark(2_010, 103.0, 5.5))
     assert window.delays_ms() == pytest.approx([3.7], abs=0.01)
-    assert (window.zoom_s, window.zoom_sent, window.zoom_cpu_s) == (2.0, 2_000, 0.5)
+    assert (window.zoom_s, window.zoom_sent, window.zoom_cpu_s) == (2.0, 2_000, 0.4)
     assert report.us_per_message == pytest.approx(100_000)
 
 

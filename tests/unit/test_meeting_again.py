@@ -275,6 +275,21 @@ async def test_a_webhook_that_says_nothing_new_rebuilds_nothing(spool: Path) -> 
     assert not await task
 
 
+async def test_a_stream_that_is_over_is_not_opened_by_its_webhook_sent_again(spool: Path) -> None:
+    """Zoom repeats a webhook for 85 minutes, also to a process that was started since."""
+    world = World(spool)
+    await world.meeting(offer())
+    await world.log.append(
+        ev.StreamOpened(stream="S1", server_urls="wss://x.zoom.us/s", announced_ms=T0),
+        ev.StreamEnded(stream="S1", at_ms=T0 + 9_000, reason=6, detail="6"),
+    )
+    world.streams.clear()
+    world.again([offer()])
+    assert world.streams == []
+    world.again([offer(at=T0 + 20_000)])
+    assert [s.announcement.announced_ms for s in world.streams] == [T0 + 20_000]
+
+
 @pytest.mark.parametrize("end_streams", [False, True])
 async def test_a_shutdown_ends_streams_only_if_wanted(spool: Path, end_streams: bool) -> None:
     world = World(spool, end_streams=end_streams)

@@ -14,6 +14,7 @@ from pipeline.base.clock import ManualClock, MeetingClock, SystemClock
 from pipeline.base.errors import EngineError
 from pipeline.meeting.heartbeat import Heartbeat, write
 from pipeline.meeting.parts import Parts
+from pipeline.meeting.recorder import Engine
 from pipeline.meeting.run import MeetingRun
 from pipeline.model import events as ev
 from pipeline.model.log import MeetingLog
@@ -85,6 +86,7 @@ class World:
         self.streams: list[HandStream] = []
         self.engine = ScriptedEngine(otherwise="some words")
         self.notes_fault: Exception | None = None
+        self.hears: Engine = "both"
         self.grace_s = 0.0
         self.clock: SystemClock | ManualClock = SystemClock()
 
@@ -97,7 +99,7 @@ class World:
             return QuietNotes(self.notes_fault)
 
         return Parts(
-            engine="both",
+            engine=self.hears,
             clock=self.clock,
             speed=1.0,
             audio=AudioSettings(),
@@ -180,6 +182,18 @@ async def test_words_chat_people_and_the_end_are_in_the_log_in_order(world: Worl
     assert kinds(world.log)[-3:] == ["stream_ended", "meeting_ended", "meeting_finished"]
     assert state.missing() == []
     assert list(world.spool.iterdir()) == []
+
+
+@pytest.mark.parametrize(("engine", "missing"), [("both", ["unusable_audio"]), ("native", [])])
+async def test_audio_that_is_only_recorded_is_not_transcribed(
+    world: World, engine: Engine, missing: list[str]
+) -> None:
+    world.hears = engine
+    _, task, stream = await begin(world)
+    voice(stream, 1.0)  # in a format that was never told
+    stream.over()
+    assert await task
+    assert [gap.cause for gap in world.log.state().missing()] == missing
 
 
 async def test_a_lost_connection_is_a_gap_of_its_length(world: World) -> None:

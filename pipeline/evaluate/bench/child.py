@@ -20,8 +20,6 @@ from pipeline.evaluate.bench.plan import ClientPlan, ClientReport, ClientSteady
 
 T = TypeVar("T")
 
-Receive = Callable[[ClientPlan, Callable[[], None]], ClientReport]
-"""Receives as planned, calls once every stream is heard, settles and measures."""
 
 _GOODBYE_S: Final = 10.0
 
@@ -139,13 +137,30 @@ def say(answers: TextIO, value: object) -> None:
     answers.flush()
 
 
-def serve_client(receive: Receive) -> None:
-    """The main program of a receiving process."""
-    answers = reserve_stdout()
-    plan = msgspec.json.decode(sys.stdin.buffer.readline(), type=ClientPlan)
-    keep_to(plan.core)
+class Parent:
+    """Whom a receiving process answers to."""
+
+    def __init__(self, answers: TextIO) -> None:
+        self._answers = answers
+        self.plan = msgspec.json.decode(sys.stdin.buffer.readline(), type=ClientPlan)
+
+    def steady(self) -> None:
+        """Every stream has been heard."""
+        say(self._answers, ClientSteady(streams=len(self.plan.targets)))
+
+    def report(self, report: ClientReport) -> None:
+        """What was measured, and the end of this process as soon as the parent gives leave: sockets
+        that close now would disturb the fake Zoom while its own counters are read. Blocks."""
+        say(self._answers, report)
+        sys.stdin.buffer.read()
+        os._exit(0)  # sockets are dropped without a word, threads of libraries not waited for
+
+
+def serve_client(receive: Callable[[Parent], None]) -> None:
+    """The main program of a receiving process. ``receive``: connects as planned, calls ``steady``,
+    settles, measures, and reports."""
+    parent = Parent(reserve_stdout())
+    keep_to(parent.plan.core)
     allow_many_sockets()
     gc.collect()
-    steady = ClientSteady(streams=len(plan.targets))
-    say(answers, receive(plan, lambda: say(answers, steady)))
-    os._exit(0)  # sockets are dropped without a word, threads of libraries not waited for
+    receive(parent)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Sequence
 from typing import Final
 
@@ -35,8 +36,8 @@ async def driving(progress: Progress, size: Size = SIZE) -> Sequence[Figure]:
             core,
             "% of a core",
             [100.0],
-            f"{what}, {readable(min(each), 3):g} us a message; floor: all of one core;"
-            f" {conditions}",
+            f"{what}, {readable(statistics.median(each), 3):g} us a message; floor: all of one"
+            f" core; {conditions}",
         ),
         figure(
             "emulate_lateness",

@@ -11,7 +11,7 @@ from typing import Literal
 
 import msgspec
 
-from pipeline.evaluate.bench.child import Child, child
+from pipeline.evaluate.bench.child import Child, ChildFailed, child
 from pipeline.evaluate.bench.cores import Cores, allowed, assign
 from pipeline.evaluate.bench.load_tape import write_load_tape
 from pipeline.evaluate.bench.plan import (
@@ -69,8 +69,8 @@ class Window(msgspec.Struct, frozen=True):
 
     @property
     def zoom_cpu_s(self) -> float:
-        """Processor time it took."""
-        return self.after.cpu_s - self.before.cpu_s
+        """Processor time it took, readings left out."""
+        return self.after.cpu_s - self.before.cpu_s - self.before.reading_s
 
     def delays_ms(self) -> list[float]:
         """For each message, how long after it was due it arrived."""
@@ -109,6 +109,8 @@ class Meetings:
             await asyncio.sleep(size.window_s)
             after = await self.mark()
             report = await running.answer(ClientReport, _START_S)
+        if not report.messages:
+            raise ChildFailed(f"{kind}_client: no message came in {size.window_s:g} s")
         return Window(report, before, after)
 
     @contextlib.asynccontextmanager

@@ -6,15 +6,14 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable
 from typing import Final
 
 from pipeline.base import log
 from pipeline.base.channel import Channel, Closed
 from pipeline.base.clock import Clock, MeetingClock, SystemClock
 from pipeline.base.secret import Secret
-from pipeline.evaluate.bench.child import serve_client
-from pipeline.evaluate.bench.plan import ClientPlan, ClientReport, Target
+from pipeline.evaluate.bench.child import Parent, serve_client
+from pipeline.evaluate.bench.plan import Target
 from pipeline.evaluate.bench.window import measured, run_loop
 from pipeline.meeting.audio_intake import AUDIO
 from pipeline.model.gaps import GapMeter
@@ -72,7 +71,8 @@ class _Meeting:
             return
 
 
-async def _receive(plan: ClientPlan, steady: Callable[[], None]) -> ClientReport:
+async def _receive(parent: Parent) -> None:
+    plan = parent.plan
     clock = SystemClock()
     settings = RtmsSettings(allow_loopback=True, ca_file=plan.ca_file, send_rate_ms=20)
     credentials = Credentials(plan.client_id, Secret(plan.client_secret))
@@ -105,14 +105,14 @@ async def _receive(plan: ClientPlan, steady: Callable[[], None]) -> ClientReport
             if meeting.over is not None:
                 raise ConnectionError(meeting.over.detail)
 
-    steady()
+    parent.steady()
 
     def count() -> float:
         return sum(meeting.messages for meeting in meetings)
 
-    return await measured(plan, count, arrivals)
+    await asyncio.to_thread(parent.report, await measured(plan, count, arrivals))
 
 
 if __name__ == "__main__":
     log.set_up(level="warning")
-    serve_client(lambda plan, steady: run_loop(_receive(plan, steady)))
+    serve_client(lambda parent: run_loop(_receive(parent)))

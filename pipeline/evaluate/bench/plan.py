@@ -38,12 +38,14 @@ class ZoomMark(msgspec.Struct, frozen=True, kw_only=True):
 
     ``at``: ``time.monotonic()``, one clock for all processes; ``started_at``: when the tape's clock
     started, on the same clock; ``start_ms``: the tape's time then; ``sent``: audio messages handed
-    to sockets since the process started. ``worst_ms`` and ``p99_ms``: how late messages were handed
-    over since the reading before.
+    to sockets since the process started. ``reading_s``: processor time of the reading itself, after
+    ``cpu_s``. ``worst_ms`` and ``p99_ms``: how late messages were handed over since shortly after
+    the reading before.
     """
 
     at: float
     cpu_s: float
+    reading_s: float
     started_at: float | None
     start_ms: int
     sent: int

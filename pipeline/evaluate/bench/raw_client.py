@@ -10,16 +10,15 @@ import asyncio
 import base64
 import os
 import ssl
-from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
 
 from pipeline.base.secret import Secret
-from pipeline.evaluate.bench.child import serve_client
+from pipeline.evaluate.bench.child import Parent, serve_client
 from pipeline.evaluate.bench.frames import client_frame, first_frame
-from pipeline.evaluate.bench.plan import ClientPlan, ClientReport, Target
+from pipeline.evaluate.bench.plan import ClientPlan, Target
 from pipeline.evaluate.bench.window import measured, run_loop
 from pipeline.rtms.enums import MediaType, MessageType
 from pipeline.rtms.signature import handshake_signature
@@ -142,7 +141,8 @@ def _accepted(answer: dict[str, Any]) -> None:
         raise ConnectionError(f"refused: {answer}")
 
 
-async def _receive(plan: ClientPlan, steady: Callable[[], None]) -> ClientReport:
+async def _receive(parent: Parent) -> None:
+    plan = parent.plan
     context = ssl.create_default_context(cafile=plan.ca_file) if plan.ca_file else None
     gate = asyncio.Semaphore(_AT_ONCE)
 
@@ -156,13 +156,13 @@ async def _receive(plan: ClientPlan, steady: Callable[[], None]) -> ClientReport
         for counter in counters:
             await counter.first.wait()
 
-    steady()
+    parent.steady()
 
     def count() -> float:
         return sum(counter.bytes / counter.frame for counter in counters)
 
-    return await measured(plan, count)
+    await asyncio.to_thread(parent.report, await measured(plan, count))
 
 
 if __name__ == "__main__":
-    serve_client(lambda plan, steady: run_loop(_receive(plan, steady)))
+    serve_client(lambda parent: run_loop(_receive(parent)))

@@ -34,7 +34,8 @@ async def beside_raw(progress: Progress, size: Size = SIZE) -> Sequence[Figure]:
             ours.append(await zoom.window("our"))
     note = (
         f"a 20 ms audio message, {size.streams} meetings over TLS, our whole client up to a"
-        f" drained queue, on {ours[0].report.loop}; floor: asyncio.Protocol counting bytes on {raw[0].report.loop};"
+        f" drained queue, on {ours[0].report.loop}; floor: asyncio.Protocol counting bytes on"
+        f" {raw[0].report.loop};"
         f" wanted: at most {RAW_BAR:g} times it (ratio {1 / RAW_BAR:g}); {_conditions(size, ours)}"
     )
     return [figure("receive", _costs(ours), "us", _costs(raw), note)]

@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from pipeline.evaluate.bench.child import serve_client
-from pipeline.evaluate.bench.plan import ClientPlan, ClientReport
+from pipeline.evaluate.bench.child import Parent, serve_client
+from pipeline.evaluate.bench.plan import ClientReport
 
 _FIRST_AUDIO_S: Final = 60.0
 
@@ -44,7 +44,8 @@ class _Received:
             self.problem = f"the SDK could not join: code {code}"
 
 
-def _receive(plan: ClientPlan, steady: Callable[[], None]) -> ClientReport:
+def _receive(parent: Parent) -> None:
+    plan = parent.plan
     rtms: Any = importlib.import_module("rtms")  # has no types
     received = _Received(plan.delays)
     loop = rtms.EventLoop()
@@ -80,20 +81,22 @@ def _receive(plan: ClientPlan, steady: Callable[[], None]) -> ClientReport:
             heard = f"{len(received.heard)} of {len(plan.targets)} clients heard audio"
             raise ConnectionError(received.problem or heard)
         time.sleep(0.1)
-    steady()
+    parent.steady()
     time.sleep(plan.settle_s)
     if received.arrivals is not None:
         received.arrivals.clear()
     before, cpu, began = received.messages, time.process_time(), time.monotonic()
     time.sleep(plan.window_s)
     after, cpu_after, ended = received.messages, time.process_time(), time.monotonic()
-    return ClientReport(
-        messages=after - before,
-        cpu_s=cpu_after - cpu,
-        began=began,
-        ended=ended,
-        loop="rtms.EventLoop",
-        arrivals=list(received.arrivals or ()),
+    parent.report(
+        ClientReport(
+            messages=after - before,
+            cpu_s=cpu_after - cpu,
+            began=began,
+            ended=ended,
+            loop="rtms.EventLoop",
+            arrivals=list(received.arrivals or ()),
+        )
     )
 
 
