@@ -77,7 +77,10 @@ async def _serve(
         gc.freeze()  # what is loaded by now stays; looking through it again would cost pauses
         sys.stdout.write(_json_line(zoom) if json else _lines(zoom, tape, settings))
         sys.stdout.flush()
-        reason = await zoom.run()
+        try:
+            reason = await zoom.run()
+        finally:
+            gc.unfreeze()  # else what is frozen outlives the interpreter, and libraries complain
     if not json:
         typer.echo(f"stream over: stop reason {reason.value} {reason.name}")
 
@@ -99,6 +102,8 @@ def _lines(zoom: Emulator, tape: Path, settings: EmulatorSettings) -> str:
     if settings.streams > 1:
         last = zoom.wheres[-1]
         shown.append(f"{'streams':16} {settings.streams}, to {last.rtms_stream_id}")
+    if settings.webhook:
+        shown.append(f"{'secret token':16} {settings.secret_token.reveal()}")
     waiting = "" if settings.webhook else "; the tape starts when a client connects"
     shown.append(f"playing {tape} at {settings.speed:g}x{waiting}")
     return "\n".join(shown) + "\n"

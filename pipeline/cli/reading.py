@@ -132,6 +132,7 @@ def search(*, query: str, meeting: str | None, limit: int, json: bool, home: Pat
         at = datetime.fromtimestamp(hit.at_ms / 1000, ZoneInfo(views[hit.meeting].zone))
         line = Text(f"{hit.meeting} {at:%Y-%m-%d %H:%M:%S} {hit.ref:>5} ", style="dim")
         line.append(f"{clean(hit.speaker)}: " if hit.speaker else "", style="bold")
+        line.append("(private) " if hit.private else "", style="yellow")
         line.append(clean(hit.snippet))
         console.print(line, soft_wrap=True)
 

@@ -46,9 +46,10 @@ class Control:
         """Listen on a free port of 127.0.0.1."""
         app = web.Application(middlewares=[_guarded], client_max_size=MAX_BODY)
         app.router.add_get("/", self._state)
-        app.router.add_get("/faults", self._faults)
-        app.router.add_post("/faults", self._fault)
-        app.router.add_post("/stop", self._stop)
+        # The URL ends in a slash, and people write CONTROL_URL/faults.
+        app.router.add_get("/{_:/?}faults", self._faults)
+        app.router.add_post("/{_:/?}faults", self._fault)
+        app.router.add_post("/{_:/?}stop", self._stop)
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
         (listening,) = listening_sockets("127.0.0.1", 0)

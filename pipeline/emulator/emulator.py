@@ -64,14 +64,14 @@ class Emulator:
 
     def __init__(
         self,
-        tape: Path,
+        tape: Path | str,
         settings: EmulatorSettings | None = None,
         *,
         clock: Clock | None = None,
         faults: Iterable[AnyFault | Mapping[str, Any]] = (),
     ) -> None:
         """Raises BadFault."""
-        self._tape = tape
+        self._tape = Path(tape)
         self._settings = settings or EmulatorSettings()
         self._clock: Clock = clock or SystemClock()
         self._grain = _GRAIN_S if isinstance(self._clock, SystemClock) else 0.0

@@ -24,7 +24,7 @@ class FakeZoom(Protocol):
 
     def __call__(
         self,
-        tape: Path | None = None,
+        tape: Path | str | None = None,
         *,
         settings: EmulatorSettings | None = None,
         faults: Iterable[AnyFault | Mapping[str, Any]] | None = None,
@@ -43,7 +43,7 @@ def fake_zoom() -> Iterator[FakeZoom]:
     with ExitStack() as stack:
 
         def make(
-            tape: Path | None = None,
+            tape: Path | str | None = None,
             *,
             settings: EmulatorSettings | None = None,
             faults: Iterable[AnyFault | Mapping[str, Any]] | None = None,

@@ -36,7 +36,7 @@ class ThreadedEmulator:
 
     def __init__(
         self,
-        tape: Path | None = None,
+        tape: Path | str | None = None,
         settings: EmulatorSettings | None = None,
         *,
         faults: Iterable[AnyFault | Mapping[str, Any]] | None = None,
@@ -142,7 +142,7 @@ class ThreadedEmulator:
             elif not self._over.done():
                 self._over.set_exception(error)
 
-    async def _serve(self, tape: Path, settings: EmulatorSettings, faults: list[Any]) -> None:
+    async def _serve(self, tape: Path | str, settings: EmulatorSettings, faults: list[Any]) -> None:
         self._loop = asyncio.get_running_loop()
         self._leave = asyncio.Event()
         async with Emulator(tape, settings, faults=faults) as zoom:

@@ -142,7 +142,7 @@ class WebhookSender:
             ) from None
         except (aiohttp.ClientError, ValueError, OSError) as error:
             raise WebhookFailed(
-                f"webhook {self._url}: cannot be reached ({error})",
+                f"webhook {self._url}: cannot be reached ({_why(error)})",
                 kind="unreachable",
                 retryable=True,
             ) from error
@@ -154,3 +154,11 @@ class WebhookSender:
                 retryable=status >= 500,
             )
         return answer
+
+
+def _why(error: Exception) -> str:
+    """aiohttp's words without its talk of TLS, which misleads where there is none."""
+    refused = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+    if isinstance(refused, ConnectionRefusedError):
+        return "nothing listens there; start your client's webhook server first"
+    return str(refused) or type(refused).__name__

@@ -22,6 +22,8 @@ def audience(message: Message) -> str:
             )
         case "hosts":
             return "private, to hosts and panelists"
+        case "other":
+            return f"private, to {to or 'some'}"
         case _:
             return f"private, to {to}" if message.private else ""
 

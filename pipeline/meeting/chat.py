@@ -23,14 +23,19 @@ _DEPTH: Final = 6
 class Chat:
     """Makes bodies for the log of one meeting; ``state`` is the meeting so far.
 
-    A message is told once, whatever Zoom sends again; one that was deleted stays deleted, even
-    when its text comes later than its deletion.
+    A message is told once, whatever Zoom sends again (without an id: the same words of the same
+    person at the same time); one that was deleted stays deleted, even when its text comes later
+    than its deletion. An edit whose message never came is all there is of it, and told as one where
+    it says whom it is for: else something private might count as said to everybody.
     """
 
     def __init__(self, state: MeetingState, name_of: Callable[[str], str | None]) -> None:
         self._name_of = name_of
         self._count = len(state.messages)
         self._messages = {m.zoom_id: m for m in state.messages.values() if m.zoom_id}
+        self._nameless = {
+            (m.participant, m.at_ms, m.text) for m in state.messages.values() if not m.zoom_id
+        }
         self._groups = dict(state.chat_groups)
         self._reactions = {
             (m.id, r.emoji, r.participant) for m in state.messages.values() for r in m.reactions
@@ -42,8 +47,8 @@ class Chat:
             return self._reacted(chat)
         known = self._known(chat.zoom_id)
         if known is None:
-            if chat.operation == "new":
-                return self._said(self._new(stream, chat))
+            if chat.operation == "new" or (chat.operation == "update" and chat.session is not None):
+                return self._said(self._new(stream, chat)) if self._is_news(chat) else []
             if chat.operation == "delete" and chat.zoom_id:
                 return self._said(
                     msgspec.structs.replace(self._new(stream, chat), text="", deleted=True)
@@ -98,6 +103,15 @@ class Chat:
             parent=sound(chat.parent) if chat.parent else None,
             files=tuple(_file(file) for file in chat.files[:_FILES]),
         )
+
+    def _is_news(self, chat: out.ChatReceived) -> bool:
+        """Of messages without an id, whether this one did not come before."""
+        if chat.zoom_id:
+            return True
+        participant = None if chat.user_id is None else str(chat.user_id)
+        known = len(self._nameless)
+        self._nameless.add((participant, chat.at_ms, sound(chat.text)))
+        return len(self._nameless) > known
 
     def _changed(self, known: Message, **fields: Any) -> Message | None:
         """The next revision; None when it says nothing new."""

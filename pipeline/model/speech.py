@@ -65,7 +65,8 @@ class Reaction(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     speaker: str | None = None
 
 
-Audience = Literal["everyone", "individual", "group", "hosts"]
+Audience = Literal["everyone", "individual", "group", "hosts", "other"]
+"""``other``: told, but unknown to this version."""
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,7 +97,9 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def private(self) -> bool:
         """Not meant for everybody: marked wherever it is shown, and never read by the notes."""
-        return self.session in ("individual", "group", "hosts") or self.to_id is not None
+        if self.session is None:
+            return self.to_id is not None or self.to_name is not None
+        return self.session != "everyone" or self.to_id is not None
 
 
 class Segment(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,7 +17,9 @@ _OPERATIONS: Final[dict[int, Told]] = {
     ChatOperation.ADD_EMOJI_REACTION: "reaction_added",
     ChatOperation.REMOVE_EMOJI_REACTION: "reaction_removed",
 }
-_SESSIONS: Final[dict[int | None, Literal["everyone", "individual", "group", "hosts"]]] = {
+_Session = Literal["everyone", "individual", "group", "hosts", "other"]
+
+_SESSIONS: Final[dict[int, _Session]] = {
     ChatSessionType.EVERYONE: "everyone",
     ChatSessionType.INDIVIDUAL: "individual",
     ChatSessionType.CHAT_GROUP: "group",
@@ -42,7 +44,7 @@ def chat_received(content: ChatContent, at_ms: int) -> ChatReceived | str:
         at_ms=at_ms,
         text=body.data,
         operation=operation,
-        session=_SESSIONS.get(session.type) if session is not None else None,
+        session=_session(session.type) if session is not None else None,
         group=session.id if session is not None and session.type == _GROUP else None,
         to_id=number_of(body.receiver.user_id) if body.receiver is not None else None,
         to_name=(body.receiver.user_name or None) if body.receiver is not None else None,
@@ -64,6 +66,12 @@ def operation_of(body: ChatBody) -> Told | None:
     if told == "new" or (told == "update" and not text) or (told == "delete" and text):
         return "files_deleted"
     return told
+
+
+def _session(number: int | None) -> _Session | None:
+    """None: not told. A kind that came after this version may be for anybody, so it is not taken
+    as one for everyone."""
+    return None if number is None else _SESSIONS.get(number, "other")
 
 
 _GROUP: Final = ChatSessionType.CHAT_GROUP

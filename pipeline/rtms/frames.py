@@ -34,7 +34,7 @@ class Inbound:
         self._limit = limit
         self._chunks: list[bytes] = []
         self._missing = 0
-        self._parts: list[bytes] | None = None
+        self._parts: bytearray | None = None  # of a fragmented message
         self._over = False
 
     def feed(self, data: bytes) -> list[bytes]:
@@ -75,11 +75,11 @@ class Inbound:
             if not isinstance(event, Frame):
                 continue
             if event.opcode in _CONTENT:
-                parts = self._parts if self._parts is not None else []
-                parts.append(bytes(event.data))
+                parts = self._parts if self._parts is not None else bytearray()
+                parts += event.data
                 self._parts = None if event.fin else parts
                 if event.fin:
-                    messages.append(b"".join(parts))
+                    messages.append(bytes(parts))
 
     def _give(self, data: bytes) -> None:
         self.answered = True

@@ -92,9 +92,9 @@ ChatOperation = Literal[
 class ChatReceived(msgspec.Struct, frozen=True):
     """A chat message, its edit or deletion, a reaction, or files (reference section 12.3).
 
-    ``session``: who the message is for; ``group`` names the chat group. ``to_*``: the receiver of a
-    direct message. ``parent``: Zoom's id of the message it answers or reacts to. ``text`` of a
-    reaction is the emoji.
+    ``session``: who the message is for (``other``: a kind that is not known here); ``group`` names
+    the chat group. ``to_*``: the receiver of a direct message. ``parent``: Zoom's id of the message
+    it answers or reacts to. ``text`` of a reaction is the emoji.
     """
 
     zoom_id: str | None
@@ -103,7 +103,7 @@ class ChatReceived(msgspec.Struct, frozen=True):
     at_ms: int
     text: str
     operation: ChatOperation
-    session: Literal["everyone", "individual", "group", "hosts"] | None = None
+    session: Literal["everyone", "individual", "group", "hosts", "other"] | None = None
     group: str | None = None
     to_id: int | None = None
     to_name: str | None = None

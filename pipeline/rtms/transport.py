@@ -152,10 +152,8 @@ class WebsocketTransport(asyncio.Protocol):
             raise self._ended_how()
         self._protocol.send_text(data)
         self._flush()
-        if self._socket.get_write_buffer_size() > WRITE_LIMIT:
-            self._why = "the peer does not take what we send"
-            self.abort()
-            raise ConnectionEnded(self._why)
+        if self._why:
+            raise self._ended_how()
 
     async def receive(self, take: Take) -> None:
         early, self._early = self._early, []
@@ -235,6 +233,10 @@ class WebsocketTransport(asyncio.Protocol):
                 self._socket.write(data)
             elif self._socket.can_write_eof():
                 self._socket.write_eof()
+        if self._socket.get_write_buffer_size() > WRITE_LIMIT:  # answers to pings, too
+            self._why = "the peer does not take what we send"
+            self._end()
+            self.abort()
 
     def _end(self) -> None:
         if not self._ended.done():

@@ -308,7 +308,7 @@ class Reader:
         rows = self._rows(
             search.SQL, words=words, meeting=meeting, limit=max(1, min(limit, _MOST_HITS))
         )
-        return [Hit(**row) for row in rows]
+        return [Hit(**{**row, "private": bool(row["private"])}) for row in rows]
 
     def _of(self, meeting: str, sql: str) -> list[Mapping[str, Any]]:
         rows = self._rows(sql, meeting)

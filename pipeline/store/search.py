@@ -16,7 +16,8 @@ class Hit(msgspec.Struct, frozen=True, kw_only=True):
     """Where words were said, typed or noted.
 
     ``ref`` is the id of the utterance, message or note item; ``snippet`` plain text cut around
-    the words; ``at_ms`` meeting time; ``score`` grows with relevance.
+    the words; ``at_ms`` meeting time; ``score`` grows with relevance. ``private``: a chat message
+    that was not for everybody.
     """
 
     meeting: str
@@ -26,13 +27,18 @@ class Hit(msgspec.Struct, frozen=True, kw_only=True):
     snippet: str
     at_ms: int
     score: float
+    private: bool = False
 
 
 SQL = """
 SELECT p.meeting, p.ref, p.kind, p.speaker,
        snippet(passage_words, 1, '', '', ' ... ', 24) AS snippet, p.at_ms,
-       -bm25(passage_words, 0.5, 1.0) AS score
+       -bm25(passage_words, 0.5, 1.0) AS score,
+       ifnull(CASE  -- as model.speech.Message.private has it (tested)
+         WHEN m.session IS NULL THEN m.to_id IS NOT NULL OR m.to_name IS NOT NULL
+         ELSE m.session <> 'everyone' OR m.to_id IS NOT NULL END, 0) AS private
 FROM passage_words JOIN passage AS p ON p.number = passage_words.rowid
+LEFT JOIN message AS m ON p.kind = 'message' AND m.meeting = p.meeting AND m.id = p.ref
 WHERE passage_words MATCH :words AND (:meeting IS NULL OR p.meeting = :meeting)
 ORDER BY score DESC, p.at_ms, p.number
 LIMIT :limit

@@ -85,12 +85,18 @@ def search_page(query: str, hits: Sequence[Hit], heads: Sequence[MeetingView]) -
                 "title": clean(view.title or "") or UNTITLED,
                 "when": f"{times.day(hit.at_ms)}, {times.at(hit.at_ms).strftime('%H:%M:%S')}",
                 "iso": times.iso(hit.at_ms),
-                "kind": {"message": "chat", "note": "notes"}.get(hit.kind, ""),
+                "kind": _kind(hit),
                 "speaker": clean(hit.speaker or ""),
                 "text": clean(hit.snippet),
             }
         )
     return _render("search.html", query=query, rows=rows)
+
+
+def _kind(hit: Hit) -> str:
+    if hit.private:
+        return "private chat"
+    return {"message": "chat", "note": "notes"}.get(hit.kind, "")
 
 
 def error_page(status: int, text: str) -> str:

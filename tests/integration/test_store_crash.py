@@ -19,7 +19,7 @@ def test_a_committed_event_survives_kill_9(tmp_path: Path) -> None:
     assert store_crash.run_rounds(tmp_path / "home", 3, random.Random(1)) >= 3
 
 
-@pytest.mark.parametrize("limit", [300_000, 1_000_000])
+@pytest.mark.parametrize("limit", [400_000, 1_000_000])
 def test_a_disk_that_is_really_full_refuses_and_takes_up_again(tmp_path: Path, limit: int) -> None:
     done = subprocess.run(
         [sys.executable, store_crash.__file__, str(tmp_path), "0", str(limit)],

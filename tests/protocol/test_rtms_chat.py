@@ -60,7 +60,7 @@ def test_a_whole_message(form: Any) -> None:
 
 @pytest.mark.parametrize(
     ("number", "session"),
-    [(1, "everyone"), (2, "individual"), (3, "group"), (4, "hosts"), (5, "individual"), (6, None)],
+    [(1, "everyone"), (2, "individual"), (3, "group"), (4, "hosts"), (5, "individual"), (6, "other")],
 )
 def test_who_it_is_for(number: int, session: Any) -> None:
     found = told({**BODY, "chat_session": {"type": number, "id": "s"}})
@@ -115,3 +115,12 @@ def test_json_a_person_typed_does_not_speak_for_somebody_else() -> None:
     assert (found.user_id, found.user_name) == (9, "Mallory")
     plain = told('{"data": "x"}', user_id=9)
     assert (plain.text, plain.user_id) == ('{"data": "x"}', 9)
+
+
+@pytest.mark.parametrize("kind", [0, 6, -1, 2**31])
+def test_a_kind_of_session_that_is_not_known_is_not_for_everyone(kind: int) -> None:
+    assert told({**BODY, "chat_session": {"type": kind}}).session == "other"
+
+
+def test_a_session_without_a_kind_tells_nothing() -> None:
+    assert told({**BODY, "chat_session": {"id": "s"}}).session is None

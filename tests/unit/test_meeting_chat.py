@@ -67,8 +67,34 @@ def test_only_what_is_for_everybody_may_be_read_by_the_notes() -> None:
     for n, session in enumerate([None, "everyone", "individual", "group", "hosts"]):
         room.chat(zoom_id=f"z{n}", session=session)
     room.chat(zoom_id="z9", to_id=8)
-    assert [m.zoom_id for m in room.state.open_chat()] == ["z0", "z1"]
-    assert len(room.state.chat()) == 6
+    room.chat(zoom_id="z10", to_name="Ben")
+    room.chat(zoom_id="z11", session="other")
+    room.chat(zoom_id="z12", session="everyone", to_name="Everyone")
+    assert [m.zoom_id for m in room.state.open_chat()] == ["z0", "z1", "z12"]
+    assert len(room.state.chat()) == 9
+
+
+def test_an_edit_of_a_message_that_never_came_is_not_lost_if_it_says_whom_it_is_for() -> None:
+    room = Room()
+    room.chat(operation="update", text="as edited", session="individual", to_id=8)
+    assert room.chat(zoom_id="z2", operation="update", text="maybe private") == []
+    assert room.chat(text="as typed") == []  # the original, late
+    (message,) = room.state.chat()
+    assert (message.text, message.private, message.revision) == ("as edited", True, 1)
+
+
+def test_messages_without_an_id_are_told_once_too() -> None:
+    room = Room()
+    for _ in range(2):
+        room.chat(zoom_id=None, text="hello")
+        room.chat(zoom_id=None, text="hello", user_id=8)
+        room.restart()
+    room.chat(zoom_id=None, text="hello", at_ms=2_000)
+    assert [(m.participant, m.at_ms) for m in room.state.chat()] == [
+        ("7", 1_000),
+        ("8", 1_000),
+        ("7", 2_000),
+    ]
 
 
 def test_reactions_come_and_go_once_each_and_are_no_correction() -> None:

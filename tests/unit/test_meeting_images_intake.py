@@ -75,6 +75,17 @@ async def test_pictures_reach_the_log_in_order(tmp_path: Path) -> None:
     assert all((tmp_path / "images" / i.file).is_file() for i in kept)
 
 
+async def test_an_image_that_cannot_be_used_is_told_in_the_log(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    async with world.running() as images:
+        images.put(shared(1, b"<script>"))
+        images.put(shared(2, b"<script>"))
+    (fault,) = world.bodies
+    assert isinstance(fault, ev.ProtocolFaulted)
+    assert (fault.socket, fault.reason, fault.count) == ("deskshare", "image_not_an_image", 1)
+    assert fault.at_ms == T0 + 1_000
+
+
 async def test_who_shares_is_known_though_it_was_told_before_any_image(tmp_path: Path) -> None:
     world = World(tmp_path)
     async with world.running() as images:

@@ -84,6 +84,22 @@ def test_another_who_shares_is_another_screen_though_it_looks_the_same(tmp_path:
     assert whose == [Who("7", "Maya"), Who("8", "Ben")]
 
 
+def test_an_image_may_come_before_the_news_that_somebody_shares(tmp_path: Path) -> None:
+    built = keeper(tmp_path)
+    images = [shared(s, SLIDES[0]) for s in range(10)]
+    news = work(built, SHARE, images[0], out.SharingStarted(7, "Maya", now(0)), *images[1:])
+    assert len(news) == 1
+    news = work(built, out.SharingStarted(8, "Ben", now(10)), shared(10, SLIDES[0], 8, "Ben"))
+    assert [n.who.speaker for n in news if isinstance(n, PictureKept)] == ["Ben"]
+
+
+def test_an_image_from_before_the_end_of_sharing_is_no_new_screen(tmp_path: Path) -> None:
+    built = keeper(tmp_path)
+    stopped = out.SharingStopped(now(3))
+    assert len(work(built, SHARE, shared(0, SLIDES[0]), stopped, shared(2.9, SLIDES[0]))) == 1
+    assert len(work(built, out.SharingStarted(7, "Maya", now(4)), shared(4, SLIDES[0]))) == 1
+
+
 def test_what_stood_when_sharing_stopped_is_kept(tmp_path: Path) -> None:
     built = keeper(tmp_path)
     news = work(built, SHARE, shared(0, SLIDES[0]), shared(5, SLIDES[1]), now(8))
@@ -120,7 +136,8 @@ def test_names_are_ours_whatever_the_peer_says(tmp_path: Path) -> None:
     built = keeper(tmp_path, **EVERYTHING)
     news = work(built, SHARE, shared(0, SLIDES[0], 7, "../../evil"), shared(-9e9, SLIDES[1]))
     built.finish()
-    assert {Path(n.file).parent for n in news} == {Path()}
+    files = {Path(n.file) for n in news if not isinstance(n, out.ProtocolFault)}
+    assert {file.parent for file in files} == {Path()}
     assert {p.parent for p in tmp_path.rglob("*.jpg")} >= {tmp_path / "images"}
     assert not any("evil" in str(p) for p in tmp_path.rglob("*"))
 
@@ -174,6 +191,24 @@ def test_a_file_begins_at_a_key_frame_also_after_a_hole(tmp_path: Path) -> None:
     assert [((n.from_ms - T0) // 100, n.frames) for n in done] == [(20, 10), (40, 20)]
 
 
+def test_h264_of_another_person_is_never_in_the_file_of_the_first(tmp_path: Path) -> None:
+    built = keeper(tmp_path, **EVERYTHING)
+    messages = moving([slide(1)] * 60)
+    items = [seen(n / 10, m, 7 if n < 30 else 8) for n, m in enumerate(messages)]
+    done = [n for n in clips(work(built, VIDEO, *items) + built.finish()) if n.frames]
+    assert [(n.who.participant, n.frames) for n in done] == [("7", 30), ("8", 20)]
+    assert done[1].from_ms == now(4)  # at the key frame
+
+
+def test_h264_of_who_is_not_told_goes_on_in_the_same_file(tmp_path: Path) -> None:
+    built = keeper(tmp_path, **EVERYTHING, keyframes=False)
+    messages = moving([slide(1)] * 20)
+    items = [shared(n / 10, m, None, None) for n, m in enumerate(messages)]
+    items.insert(5, out.SharingStarted(7, "Maya", now(0.4)))
+    done = [n for n in clips(work(built, MOVIE, *items) + built.finish()) if n.frames]
+    assert [n.frames for n in done] == [20]
+
+
 def test_a_killed_process_leaves_a_file_that_plays(tmp_path: Path) -> None:
     folder = ImageFolder(tmp_path / "images", SequentialIds())
     made = Matroska(folder, "video", start_ms=T0, width=640, height=360, fps=10)
@@ -205,8 +240,12 @@ def test_stills_are_files_as_they_came_named_by_their_time(tmp_path: Path, kind:
 def test_images_that_are_none_are_counted_and_never_written(tmp_path: Path) -> None:
     built = keeper(tmp_path, **EVERYTHING)
     bad = (b"", b"<script>", b"\xff\xd8\xff" + bytes(99), SLIDES[0][:200])
-    assert work(built, SHARE, *(shared(n, data) for n, data in enumerate(bad[:3]))) == []
-    assert work(built, VIDEO, seen(0, b"\x00\x00\x01"), seen(1, bytes(5000))) == []
+    news = work(built, SHARE, *(shared(n, data) for n, data in enumerate(bad[:3])))
+    news += work(built, VIDEO, seen(0, b"\x00\x00\x01"), seen(1, bytes(5000)))
+    faults = [n for n in news if isinstance(n, out.ProtocolFault)]
+    assert faults == news
+    told = [(n.socket, n.reason) for n in faults]  # the first of a kind
+    assert told == [("deskshare", "image_not_an_image"), ("video", "image_not_an_image")]
     assert not list(tmp_path.rglob("*.*"))
     assert built.trouble is None
 

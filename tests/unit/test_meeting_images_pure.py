@@ -2,10 +2,13 @@ from __future__ import annotations
 
 import itertools
 import struct
+import zlib
 from contextlib import suppress
 
 import numpy as np
 import pytest
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import VideoFrame
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -43,6 +46,28 @@ def test_a_small_file_that_claims_many_pixels_is_not_decoded() -> None:
     with pytest.raises(UnusableImage) as caught:
         frames.still(bytes(bomb), LIMITS)
     assert caught.value.kind == "too_many_pixels"
+
+
+@pytest.mark.parametrize("name", [b"iCCP", b"zTXt"])
+def test_what_is_packed_in_a_png_beside_its_picture_is_not_unpacked(
+    name: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = still(slide(1), "png")
+    packed = b"x\0\0" + zlib.compress(bytes(64 << 20))
+    mark = zlib.crc32(name + packed)
+    bomb = struct.pack(">I", len(packed)) + name + packed + struct.pack(">I", mark)
+    told: list[bytes] = []
+    decode = frames._decode
+
+    def watched(reader: VideoCodecContext, data: bytes) -> list[VideoFrame]:
+        told.append(data)
+        return decode(reader, data)
+
+    monkeypatch.setattr(frames, "_decode", watched)
+    seen = frames.still(whole[:33] + bomb + whole[33:], LIMITS)
+    assert (seen.width, seen.height) == (640, 360)
+    assert b"IDAT" in told[0]
+    assert name not in told[0]
 
 
 def test_a_large_file_is_not_even_read() -> None:

@@ -57,6 +57,25 @@ async def test_words_are_found_where_they_were_said_typed_and_noted(tmp_path: Pa
         assert refs(store.reader, "launch nowhere") == set()
 
 
+async def test_what_was_typed_in_private_is_found_and_marked(tmp_path: Path) -> None:
+    async with opened(tmp_path) as store:
+        log = await store.create(OPENED)
+        sessions = (None, "everyone", "individual", "group", "hosts", "other")
+        ways = [
+            {"session": session, "to_id": to_id, "to_name": to_name}
+            for session in sessions
+            for to_id in (None, "8")
+            for to_name in (None, "Ben")
+        ]
+        await log.append(
+            said(1, "budget"), *(typed(f"c{n}", "budget", **way) for n, way in enumerate(ways, 1))
+        )
+        marked = {hit.ref: hit.private for hit in store.reader.search("budget", limit=100)}
+        told = {message.id: message.private for message in store.reader.chat(log.meeting)}
+        assert marked == {"u1": False, **told}
+        assert set(told.values()) == {True, False}
+
+
 async def test_beginnings_phrases_and_snippets(tmp_path: Path) -> None:
     async with opened(tmp_path) as store:
         log = await store.create(OPENED)

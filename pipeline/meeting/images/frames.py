@@ -34,9 +34,10 @@ class Limits:
 def still(data: bytes, limits: Limits) -> VideoFrame:
     """The frame of a JPEG or PNG image, by its own first bytes. Raises UnusableImage."""
     found = picture.read(data, max_bytes=limits.max_bytes, max_pixels=limits.max_pixels)
-    reader = VideoCodecContext.create(_DECODERS[found.kind], "r")
-    reader.thread_count = 1
-    frames = _decode(reader, data)
+    frames = _decode(
+        _reader(_DECODERS[found.kind], limits),
+        picture.plain_png(data) if found.kind == "png" else data,
+    )
     if not frames:
         raise UnusableImage(f"a {found.kind} image without a picture", kind="undecodable")
     return _checked(frames[0], limits)
@@ -63,8 +64,7 @@ class Moving:
         if self._reader is None:
             if not unit.key:
                 return None
-            self._reader = VideoCodecContext.create("h264", "r")
-            self._reader.thread_count = 1
+            self._reader = _reader("h264", self._limits)
         try:
             frames = _decode(self._reader, data)
         except UnusableImage:
@@ -75,6 +75,14 @@ class Moving:
     def restart(self) -> None:
         """Messages are missing: wait for a key frame."""
         self._reader = None
+
+
+def _reader(name: Literal["mjpeg", "png", "h264"], limits: Limits) -> VideoCodecContext:
+    """Refuses by itself what turns out larger than its first bytes told."""
+    reader = VideoCodecContext.create(name, "r")
+    reader.thread_count = 1
+    reader.options = {"max_pixels": str(limits.max_pixels)}
+    return reader
 
 
 def _decode(reader: VideoCodecContext, data: bytes) -> list[VideoFrame]:

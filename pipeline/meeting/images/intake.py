@@ -97,6 +97,7 @@ class ImageIntake:
             return
         self._skips.discard(media)
         self._bytes += size
+        self._at_ms = self._at_ms or item.timestamp_ms
 
     def tick(self, now_ms: int) -> None:
         """Time passes."""
@@ -155,6 +156,8 @@ class ImageIntake:
         for found in news:
             if isinstance(found, PictureKept):
                 bodies += self._recorder.beside.picture(self._stream, found)
+            elif isinstance(found, out.ProtocolFault):
+                bodies += self._recorder.beside.fault(self._stream, found, self._at_ms)
             else:
                 bodies += self._recorder.beside.clip(self._stream, found)
         bodies += self._health()

@@ -25,7 +25,8 @@ class Keeper:
     """Keyframes of the shared screen and saved files of both media. ``left``: so many keyframes
     may still be kept of this meeting.
 
-    Images that cannot be used are counted, and the first of a kind is logged.
+    Images that cannot be used are counted; the first of a kind is logged and told. Images and news
+    of who shares come on sockets of their own: either may be here before the other.
     """
 
     def __init__(
@@ -34,7 +35,9 @@ class Keeper:
         self._formats: dict[ImageMedia, out.ImageFormat] = {}
         self._now_ms = now_ms
         self._sharer = Who()
-        self._reported: set[str] = set()
+        self._newest: tuple[Who, int] | None = None  # image of the screen shared now, its time
+        self._stopped_ms: int | None = None
+        self._reported: set[tuple[ImageMedia, str]] = set()
         self._screens = Screens("deskshare", folder, settings, left) if settings.keyframes else None
         self._savers: dict[ImageMedia, Saver] = {}
         if settings.save_video:
@@ -63,12 +66,13 @@ class Keeper:
                     if self._formats.get(media, item) != item:
                         news += self._skipped(media)
                     self._formats[media] = item
-                case out.SharingStarted(user_id=user_id, user_name=name):
+                case out.SharingStarted(user_id=user_id, user_name=name, at_ms=at_ms):
+                    self._sharer, self._stopped_ms = _who(user_id, name), None
+                    if not self._is_shown(self._sharer, at_ms):
+                        news += self._restart()
+                case out.SharingStopped(at_ms=at_ms):
                     news += self._restart()
-                    self._sharer = _who(user_id, name)
-                case out.SharingStopped():
-                    news += self._restart()
-                    self._sharer = Who()
+                    self._sharer, self._stopped_ms = Who(), at_ms
                 case now_ms:
                     self._now_ms = max(self._now_ms, now_ms)
                     if self._screens is not None:
@@ -95,25 +99,38 @@ class Keeper:
             if saver is not None:
                 news += saver.take(codec, fps, image.timestamp_ms, who, image.data)
         except UnusableImage as error:
-            self._unusable(error)
+            news += self._unusable(image.media, error)
             used = False
         try:
-            if self._screens is not None and image.media == "deskshare":
-                news += self._screens.take(codec, image.timestamp_ms, who, image.data)
+            if image.media == "deskshare":
+                news += self._look(codec, image.timestamp_ms, who, image.data)
         except UnusableImage as error:
-            self._unusable(error)
+            news += self._unusable(image.media, error)
         else:
             metrics.IMAGES.labels("saved" if used else "looked_at").inc()
         return news
 
+    def _look(self, codec: str, at_ms: int, who: Who, data: bytes) -> list[News]:
+        if self._screens is None or (self._stopped_ms is not None and at_ms < self._stopped_ms):
+            return []
+        self._newest = (who, at_ms)
+        return [*self._screens.take(codec, at_ms, who, data)]
+
+    def _is_shown(self, sharer: Who, at_ms: int) -> bool:
+        """Whether an image of the screen that is shared from then on has come already."""
+        if self._newest is None:
+            return False
+        who, image_ms = self._newest
+        return image_ms >= at_ms or (who.participant is not None and not who.differs(sharer))
+
     def _restart(self) -> list[News]:
+        self._newest = None
         if self._screens is None:
             return []
         try:
             return [*self._screens.restart(self._now_ms)]
         except UnusableImage as error:
-            self._unusable(error)
-            return []
+            return self._unusable("deskshare", error)
 
     def _skipped(self, media: ImageMedia) -> list[News]:
         saver = self._savers.get(media)
@@ -121,11 +138,15 @@ class Keeper:
             self._screens.skipped()
         return [] if saver is None else [*saver.skipped()]
 
-    def _unusable(self, error: UnusableImage) -> None:
+    def _unusable(self, media: ImageMedia, error: UnusableImage) -> list[News]:
         metrics.IMAGES.labels(error.kind).inc()
-        if error.kind not in self._reported:
-            self._reported.add(error.kind)
-            log.warning("images.unusable", kind=error.kind, error=str(error))
+        if (media, error.kind) in self._reported:
+            return []
+        self._reported.add((media, error.kind))
+        log.warning("images.unusable", media=media, kind=error.kind, error=str(error))
+        if error.kind == "no_keyframe":  # as at every beginning
+            return []
+        return [out.ProtocolFault(media, f"image_{error.kind}", f"{error} was not used")]
 
 
 def _who(user_id: int | None, name: str | None) -> Who:

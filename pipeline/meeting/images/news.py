@@ -1,4 +1,5 @@
-"""What the image stage is given, and what it tells: pictures and clips that are on the disk."""
+"""What the image stage is given, and what it tells: pictures and clips that are on the disk, and
+the first image of a kind that cannot be used."""
 
 from __future__ import annotations
 
@@ -16,6 +17,12 @@ class Who(msgspec.Struct, frozen=True):
 
     participant: str | None = None
     speaker: str | None = None
+
+    def differs(self, other: Who) -> bool:
+        """Whether these are two people, as far as both are known."""
+        return None not in (self.participant, other.participant) and (
+            self.participant != other.participant
+        )
 
 
 class PictureKept(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,4 +51,4 @@ class ClipNews(msgspec.Struct, frozen=True, kw_only=True):
     frames: int = 0
 
 
-News = PictureKept | ClipNews
+News = PictureKept | ClipNews | out.ProtocolFault

@@ -11,6 +11,7 @@ from pipeline.base.errors import OutsideError
 
 _JPEG = b"\xff\xd8\xff"
 _PNG = b"\x89PNG\r\n\x1a\n"
+_PNG_PICTURE = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
 _ALONE = frozenset({0x01, *range(0xD0, 0xD9)})  # markers without a length
 _SIZES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # start of frame
 
@@ -39,6 +40,19 @@ def read(data: bytes, *, max_bytes: int, max_pixels: int) -> Picture:
         raise UnusableImage(f"{len(data)} bytes are no JPEG or PNG", kind="not_an_image")
     check_pixels(found.width, found.height, max_pixels)
     return found
+
+
+def plain_png(data: bytes) -> bytes:
+    """A PNG without what is not its picture. FFmpeg inflates colour profiles and texts as a whole:
+    400 kB of them may be 400 MB. What is broken stays so, for the decoder to say."""
+    parts = [_PNG]
+    at = len(_PNG)
+    while at + 12 <= len(data):
+        end = at + 12 + int.from_bytes(data[at : at + 4], "big")
+        if data[at + 4 : at + 8] in _PNG_PICTURE:
+            parts.append(data[at:end])
+        at = end
+    return b"".join(parts)
 
 
 def check_pixels(width: int, height: int, max_pixels: int) -> None:

@@ -39,7 +39,8 @@ class Saver:
     """Not thread-safe. Raises UnusableImage for what cannot be saved; refusals of the disk are
     kept in ``trouble`` (None once writing works again) and another file is begun later.
 
-    Another file begins where the size or the person changes, H.264 only at a key frame.
+    Another file begins where the size or the person changes, H.264 only at a key frame: what comes
+    of another person before one is in no file.
     """
 
     def __init__(self, media: ImageMedia, folder: ImageFolder, settings: MeetingSettings) -> None:
@@ -65,7 +66,7 @@ class Saver:
         if shape is None:
             raise UnusableImage("H.264 that does not begin with a key frame", kind="no_keyframe")
         news: list[ClipNews] = []
-        if self._writer is not None and self._ends(shape, at_ms, key=key):
+        if self._writer is not None and self._ends(shape, at_ms):
             news += self.close()
             if not key:  # from here on it cannot be played
                 return news
@@ -100,11 +101,12 @@ class Saver:
             picture.check_pixels(*unit.size, self._max_pixels)
             return _Shape("h264", *unit.size, who), True
         known = self._shape if self._writer is not None else None
-        return (known if known is not None and known.kind == "h264" else None), False
+        if known is None or known.kind != "h264":
+            return None, False
+        return (msgspec.structs.replace(known, who=who) if who.differs(known.who) else known), False
 
-    def _ends(self, shape: _Shape, at_ms: int, *, key: bool) -> bool:
-        leapt_back = at_ms < self._last_ms - _BACK_MS
-        return leapt_back or (key and shape != self._shape)
+    def _ends(self, shape: _Shape, at_ms: int) -> bool:
+        return shape != self._shape or at_ms < self._last_ms - _BACK_MS
 
     def _begin(self, shape: _Shape, at_ms: int) -> list[ClipNews]:
         if self._refused_ms is not None and 0 <= at_ms - self._refused_ms < RETRY_MS:

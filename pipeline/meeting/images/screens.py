@@ -38,6 +38,7 @@ class Screens:
             every_ms=round(settings.keyframe_every_s * 1000), threshold=settings.keyframe_change
         )
         self._moving = Moving(self._limits)
+        self._who = Who()
         self._looked_ms: int | None = None
         self._refused_ms: int | None = None
         self.left = left
@@ -47,6 +48,9 @@ class Screens:
         """One message's image."""
         if self.left <= 0:
             return []
+        if who.differs(self._who):  # another encoder's pictures: only a key frame can be read
+            self._moving.restart()
+        self._who = who
         due = self._looked_ms is None or not 0 <= at_ms - self._looked_ms < LOOK_MS
         if codec == "H264":
             frame = self._moving.frame(data)
