@@ -45,6 +45,8 @@ NOTICES = 1_000
 says nothing twice, but 1,000 meetings do not start in the milliseconds this takes."""
 
 _SHUTDOWN_S = 30.0
+_TAKEN_IN_S = 5.0
+"""At a shutdown, for the webhooks that were answered: Zoom does not say them twice."""
 _LIMITS = {"webhook": Limits(connections=200), "page": Limits(connections=256)}
 """Zoom opens a handful of connections; a page one for its stream and a few more."""
 
@@ -69,6 +71,7 @@ class Service:
         self._faults: dict[str, str] = {}
         self._account = Account(clock)
         self._closing = False
+        self._acting: asyncio.Task[None] | None = None
         self.first_finished = asyncio.Event()
         self.page_url = ""
         self.webhook_url = ""
@@ -134,8 +137,7 @@ class Service:
                 clock,
             )
             service.webhook_url = address + "webhook"
-            acting = asyncio.create_task(service._act())
-            stack.callback(acting.cancel)
+            service._acting = asyncio.create_task(service._act())
             await service._resume()
             yield service
 
@@ -338,17 +340,21 @@ class Service:
             self._runs.pop(meeting, None)
             self._tasks.pop(meeting, None)
         later = self._later.pop(meeting, [])
-        if not later and not self._closing:
-            self.first_finished.set()
-        elif not self._closing:
+        if later:
             self._go_on(meeting, later)
+            if self._closing:  # only to have it in the log, for the next process
+                await self._runs[meeting].close()
+        elif not self._closing:
+            self.first_finished.set()
 
     async def _close(self) -> None:
-        self._closing = True
         self._notices.close()
+        if self._acting is not None:
+            await asyncio.wait({self._acting}, timeout=_TAKEN_IN_S)
+            self._acting.cancel()
+        self._closing = True
         await asyncio.gather(*(run.close() for run in list(self._runs.values())))
-        tasks = list(self._tasks.values())
-        if tasks:
+        while tasks := list(self._tasks.values()):
             _, late = await asyncio.wait(tasks, timeout=_SHUTDOWN_S)
             for task in late:
                 task.cancel()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 import structlog
@@ -24,12 +25,20 @@ from pipeline.base.ids import Ids, RandomIds
 log = structlog.get_logger()
 
 
+_APART_MS = 1_000
+"""Packets that cannot be decoded, so far apart, are two losses."""
+
+_TOLD_MS = 60_000
+"""A loss that goes on is told so often."""
+
+
 class Lost(msgspec.Struct, frozen=True, kw_only=True):
-    """Speech that was heard and could not be kept: the disk refused for too long."""
+    """Audio that came and could not be kept (the disk refused for too long) or decoded."""
 
     participant: str | None
     start_ms: int
     end_ms: int
+    cause: Literal["disk_full", "unusable_audio"] = "disk_full"
 
 
 class _Closing(msgspec.Struct):
@@ -74,7 +83,7 @@ class AudioChain:
     ``spool`` must exist. Times are meeting time, Unix ms. Broken packets are counted
     (``audio_faults_total``) and never raise. While the disk refuses, audio waits in memory up to
     ``memory_s``; ``trouble`` tells the last refusal, ``pending`` what waits and ``lost`` what had
-    to be given up.
+    to be given up or could not be decoded.
 
     Stereo is mixed down. Each participant has a decoder of her own.
 
@@ -106,6 +115,7 @@ class AudioChain:
         self._newest = 0
         self._unsynced = settings.spool_ms * 16
         self._lost: list[Lost] = []
+        self._undecoded: dict[str | None, tuple[int, int]] = {}  # from and to, by participant
         self._reported: str | None = None
         self.trouble: StorageError | None = None
         """The last refusal of the disk, None once everything could be written."""
@@ -124,7 +134,7 @@ class AudioChain:
         length = self._coding.frames(data)
         if not length:
             if data:
-                packet.count("undecodable")
+                self._not_decoded(participant, timestamp_ms, timestamp_ms + packet.USUAL_MS)
             return self._collect()
         if length > packet.LONGEST_MS * self._per_ms:
             packet.count("too_long")
@@ -148,6 +158,9 @@ class AudioChain:
         for person in self._people.values():
             for track in list(person.tracks):
                 self._tick(person, track, now_ms)
+        for participant, (_, end_ms) in list(self._undecoded.items()):
+            if now_ms - end_ms > _APART_MS:
+                self._give_up(participant)
         return self._collect()
 
     def break_off(self) -> list[SpokenSegment]:
@@ -155,6 +168,8 @@ class AudioChain:
         for person in self._people.values():
             for track in list(person.tracks):
                 self._end(person, track)
+        for participant in list(self._undecoded):
+            self._give_up(participant)
         self._retry()
         return self._collect()
 
@@ -171,7 +186,8 @@ class AudioChain:
         return len(self._closing)
 
     def lost(self) -> list[Lost]:
-        """What was given up since the last call; each is a gap to record."""
+        """What was given up since the last call; each is a gap to record. What cannot be decoded is
+        told a while after the last of it."""
         lost, self._lost = self._lost, []
         return lost
 
@@ -197,9 +213,31 @@ class AudioChain:
         try:
             samples = track.unpacker.samples(at, data)
         except UnusableAudio:
-            packet.count("undecodable")
+            start_ms = at // self._per_ms
+            self._not_decoded(person.participant, start_ms, start_ms + length // self._per_ms)
             return
         self._apply(person, track, track.voice.push(at, samples))
+
+    def _not_decoded(self, participant: str | None, start_ms: int, end_ms: int) -> None:
+        packet.count("undecodable")
+        first, last = self._undecoded.get(participant, (start_ms, end_ms))
+        if abs(start_ms - last) > _APART_MS or last - first >= _TOLD_MS:
+            self._give_up(participant)
+            first, last = start_ms, end_ms
+        self._undecoded[participant] = (min(first, start_ms), max(last, end_ms))
+
+    def _give_up(self, participant: str | None) -> None:
+        """What could not be decoded so far is one loss."""
+        known = self._undecoded.pop(participant, None)
+        if known is not None:
+            self._lost.append(
+                Lost(
+                    participant=participant,
+                    start_ms=known[0],
+                    end_ms=known[1],
+                    cause="unusable_audio",
+                )
+            )
 
     def _follows(self, track: _Track, at: int) -> bool:
         end = track.voice.end

@@ -16,6 +16,9 @@ Samples = NDArray[np.float32]
 LONGEST_MS = 1_000
 """``send_rate`` is clamped to 1000 ms (reference section 7.1)."""
 
+USUAL_MS = 20
+"""What a packet lasts that does not tell (section 7.1)."""
+
 Fault = Literal["empty", "odd_bytes", "too_long", "bad_time", "repeated", "late", "undecodable"]
 """Why a packet was not used as it came. ``too_long`` ones are used: their samples are good."""
 

@@ -80,7 +80,11 @@ class ManualClock:
             await asyncio.sleep(0)
 
 
-_MOST_AHEAD_MS = 24 * 3_600_000
+JUMP_MS = 5 * 60_000
+"""A timestamp further away from meeting time than this is a jump: replays are a minute old."""
+
+PERSISTS_MS = 30_000
+"""A jump is believed when timestamps have agreed with it for so long, in meeting time."""
 
 
 class MeetingClock:
@@ -88,7 +92,8 @@ class MeetingClock:
 
     Muted streams send nothing, so without running on, a meeting would stand still whenever
     nobody speaks. ``speed`` is 1 for live meetings and N for a tape played N times faster;
-    timestamps on the wire are the tape's own at any speed.
+    timestamps on the wire are the tape's own at any speed. A clock that is wrong for a while must
+    not move the meeting: a jump, ahead or back, counts only when it persists.
     """
 
     def __init__(self, clock: Clock, speed: float = 1.0) -> None:
@@ -96,14 +101,38 @@ class MeetingClock:
         self._speed = speed
         self._seen_ms: int | None = None
         self._seen_at = 0.0
+        self._jump: tuple[int, float] | None = None  # its first timestamp, and when that came
 
-    def observe(self, timestamp_ms: int) -> None:
-        """Take note of a timestamp that arrived; older ones than the clock's change nothing, nor
-        does one a day ahead: a single broken message must not move the meeting by years."""
+    def observe(self, timestamp_ms: int) -> bool:
+        """Take note of a timestamp that arrived; ones that are a little older than the clock change
+        nothing. Whether a jump ahead begins with this one, or a jump back is believed: times that
+        are stated here are doubtful."""
         now = self.now_ms()
-        if now is None or now < timestamp_ms < now + _MOST_AHEAD_MS:
-            self._seen_ms = timestamp_ms
-            self._seen_at = self._clock.monotonic()
+        if now is None or now < timestamp_ms <= now + JUMP_MS:
+            self._set(timestamp_ms)
+            return False
+        if now - JUMP_MS <= timestamp_ms <= now:
+            self._jump = None
+            return False
+        return self._jumped(timestamp_ms, now)
+
+    def _jumped(self, timestamp_ms: int, now: int) -> bool:
+        at = self._clock.monotonic()
+        if self._jump is not None:
+            first_ms, since = self._jump
+            passed_ms = (at - since) * self._speed * 1000
+            if abs(first_ms + passed_ms - timestamp_ms) <= JUMP_MS:
+                if passed_ms < PERSISTS_MS:
+                    return False
+                self._set(timestamp_ms)
+                return timestamp_ms < now
+        self._jump = (timestamp_ms, at)
+        return timestamp_ms > now
+
+    def _set(self, timestamp_ms: int) -> None:
+        self._seen_ms = timestamp_ms
+        self._seen_at = self._clock.monotonic()
+        self._jump = None
 
     def now_ms(self) -> int | None:
         """Meeting time in Unix milliseconds, or None before the first timestamp."""

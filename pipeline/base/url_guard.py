@@ -87,7 +87,7 @@ class UrlGuard:
             ip = _reached(address)
             if loopback_expected and not ip.is_loopback:
                 raise ForbiddenUrl(f"{_shown(url)}: resolves to {address}, not to this machine")
-            if not loopback_expected and (not ip.is_global or ip.is_multicast):
+            if not loopback_expected and not _is_public(ip):
                 raise ForbiddenUrl(f"{_shown(url)}: resolves to {address}, which is not public")
         return found
 
@@ -125,6 +125,12 @@ def _reached(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     if ip in _NAT64:
         return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
     return ip.ipv4_mapped or ip.sixtofour or ip
+
+
+def _is_public(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """``is_global`` alone passes IPv6 ranges that nobody was given, and the site-local one."""
+    site_local = isinstance(ip, ipaddress.IPv6Address) and ip.is_site_local
+    return ip.is_global and not (ip.is_multicast or ip.is_reserved or site_local)
 
 
 def _shown(url: str) -> str:

@@ -21,6 +21,7 @@ from pipeline.emulator.emulator import Emulator
 from pipeline.emulator.faults import AnyFault
 from pipeline.emulator.script import read_script
 from pipeline.emulator.settings import EmulatorSettings
+from pipeline.export.escape import clean
 from pipeline.tapes.bundled import BUNDLED
 from pipeline.tapes.describe import describe
 
@@ -95,15 +96,15 @@ def _json_line(zoom: Emulator) -> str:
 
 def _lines(zoom: Emulator, tape: Path, settings: EmulatorSettings) -> str:
     shown = [
-        f"{key.replace('_', ' '):16} {value}"
+        f"{key.replace('_', ' '):16} {clean(str(value))}"
         for key, value in msgspec.structs.asdict(zoom.where).items()
         if value is not None
     ]
     if settings.streams > 1:
         last = zoom.wheres[-1]
-        shown.append(f"{'streams':16} {settings.streams}, to {last.rtms_stream_id}")
+        shown.append(f"{'streams':16} {settings.streams}, to {clean(last.rtms_stream_id)}")
     if settings.webhook:
         shown.append(f"{'secret token':16} {settings.secret_token.reveal()}")
     waiting = "" if settings.webhook else "; the tape starts when a client connects"
-    shown.append(f"playing {tape} at {settings.speed:g}x{waiting}")
+    shown.append(f"playing {clean(str(tape))} at {settings.speed:g}x{waiting}")
     return "\n".join(shown) + "\n"

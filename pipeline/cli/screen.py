@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.export.escape import clean
+from pipeline.export.standing import NEVER
 from pipeline.model import events as ev
 from pipeline.model.notes import NoteItem
 from pipeline.model.speech import SHOWN
@@ -105,8 +106,9 @@ class Screen:
                 self._utterances.append(line)
                 self._say(line)
             case ev.GapFound(gap=gap):
-                span = f"{self._time(gap.from_ms)}-{self._time(gap.to_ms)}"
-                text = f"missing {span}: {clean(gap.detail)}"
+                until = "" if gap.cause == NEVER else f"-{self._time(gap.to_ms)}"
+                on = " on" if gap.cause == NEVER else ""
+                text = f"missing {self._time(gap.from_ms)}{until}{on}: {clean(gap.detail)}"
                 self._utterances.append(Text(text, style="yellow"))
                 self._say(Text(text, style="yellow"))
             case ev.StreamChanged(detail=detail, state=state) if state != "live":

@@ -28,7 +28,7 @@ from pipeline.emulator.playback import Ended, Playback
 from pipeline.emulator.rules import Rules
 from pipeline.emulator.schedule import NEVER, Schedule, Scheduled
 from pipeline.emulator.script import BadFault, faults_of
-from pipeline.emulator.settings import EmulatorSettings, check_settings
+from pipeline.emulator.settings import EmulatorSettings, check_product, check_settings
 from pipeline.emulator.station import Station, Tally
 from pipeline.emulator.stream import Stream
 from pipeline.emulator.webhook import WebhookSender
@@ -95,10 +95,11 @@ class Emulator:
         """Listen. Raises TapeError, NotFound, InUse, BadInput, ConfigError (settings)."""
         settings = self._settings
         require_loopback(settings.host, "--host", "a fake Zoom's secrets are known to everybody")
+        check_settings(settings)
         async with contextlib.AsyncExitStack() as stack:
             stack.callback(self._close_tape)
             self._playback = self._open_tape()
-            check_settings(settings, self._playback.header.product)
+            check_product(settings, self._playback.header.product)
             for fault in self._script:
                 self._check_stream(fault)
             context = ca_file = None
@@ -156,9 +157,12 @@ class Emulator:
             self._set_up()
 
     def stop(self, reason: StopReason = StopReason.EXIT_SIGNAL) -> None:
-        """End all streams now; ``run`` returns soon after."""
+        """End all streams now; ``run`` returns soon after. With EXIT_SIGNAL webhooks of what was
+        over before are not tried again."""
         now = self._now()
         for station in self._stations:
+            if reason is StopReason.EXIT_SIGNAL:
+                station.announcer.give_up("stopped")
             station.finish(reason, now)
         self._wake.set()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Final, Literal
 
 import msgspec
@@ -13,6 +12,8 @@ from pipeline.model.events import Product
 from pipeline.rtms.products import PRODUCTS
 
 MOST_STREAMS: Final = 10_000
+MOST_SECONDS: Final = 1_000_000
+"""Of a window, eleven days: for ever, and still a number that clocks can count with."""
 _MEDIA: Final = ("audio", "video", "deskshare", "transcript", "chat")
 
 
@@ -79,18 +80,25 @@ class EmulatorSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """Zoom's second, third and fourth try (section 2.5)."""
 
 
-def check_settings(settings: EmulatorSettings, product: Product) -> None:
-    """Whether the tape's product can be played so. Raises ConfigError, which names the setting and
-    what it may be."""
+def check_settings(settings: EmulatorSettings) -> None:
+    """Raises ConfigError, which names the setting and what it may be."""
     if not 1 <= settings.streams <= MOST_STREAMS:
         raise ConfigError(f"streams = {settings.streams}: allowed are 1 to {MOST_STREAMS}")
-    if not 0 < settings.speed < math.inf:
-        raise ConfigError(f"speed = {settings.speed}: must be more than 0")
-    if settings.keepalive_s <= 0:
-        raise ConfigError(f"keepalive_s = {settings.keepalive_s}: must be more than 0")
-    keys = PRODUCTS[product].id_keys
-    if settings.id_key not in (None, *keys):
-        raise ConfigError(f"id_key = {settings.id_key!r}: a {product} has {' or '.join(keys)}")
+    for name in ("speed", "keepalive_s", "webhook_timeout_s"):
+        value = getattr(settings, name)
+        if not 0 < value <= MOST_SECONDS:
+            raise ConfigError(f"{name} = {value:g}: must be more than 0, at most {MOST_SECONDS}")
+    for name in ("connect_window_s", "signaling_window_s", "media_window_s", "buffer_s"):
+        value = getattr(settings, name)
+        if not 0 <= value <= MOST_SECONDS:
+            raise ConfigError(f"{name} = {value:g}: allowed are 0 to {MOST_SECONDS}")
     for scope in settings.scopes:
         if scope not in _MEDIA:
             raise ConfigError(f"scopes: {scope!r} is not one of {', '.join(_MEDIA)}")
+
+
+def check_product(settings: EmulatorSettings, product: Product) -> None:
+    """Whether the tape's product can be played so. Raises ConfigError."""
+    keys = PRODUCTS[product].id_keys
+    if settings.id_key not in (None, *keys):
+        raise ConfigError(f"id_key = {settings.id_key!r}: a {product} has {' or '.join(keys)}")

@@ -25,6 +25,9 @@ MEDIA = {
     "deskshare": "screen share",
     "notes": "notes",
 }
+NEVER = "not_connected"
+"""Cause of the gap of a stream that was never received."""
+
 _STAGES = {
     "stream": "Connection to Zoom",
     "transcribe": "Speech-to-text",
@@ -76,8 +79,23 @@ def gap_line(gap: Gap, state: MeetingState, times: Times) -> str:
         known = state.participants.get(gap.participant)
         what += f" of {known.name if known else 'one participant'}"
     why = gap.detail or gap.cause.replace("_", " ")
-    when = f"{times.clock(gap.from_ms)}-{times.clock(gap.to_ms)}"
-    return f"{when}, {what}, {why} ({lasting(gap.to_ms - gap.from_ms)})"
+    return f"{gap_span(gap, times, '-')}, {what}, {why}{gap_length(gap)}"
+
+
+def gap_span(gap: Gap, times: Times, dash: str) -> str:
+    """``10:02:05-10:02:14``; ``from 10:02:05 on`` for a stream that was never received: nobody
+    knows how long it went on."""
+    if gap.cause == NEVER:
+        return f"from {times.clock(gap.from_ms)} on"
+    return f"{times.clock(gap.from_ms)}{dash}{times.clock(gap.to_ms)}"
+
+
+def gap_length(gap: Gap) -> str:
+    """`` (9 s)``, `` (0.4 s)``, or nothing where it is not known."""
+    length_ms = gap.to_ms - gap.from_ms
+    if gap.cause == NEVER:
+        return ""
+    return f" ({lasting(length_ms)})" if length_ms >= 1000 else f" ({length_ms / 1000:.1g} s)"
 
 
 def stage_line(stage: StageHealth) -> str | None:
@@ -134,6 +152,8 @@ def notices(state: MeetingState) -> list[str]:
             "Notes were extracted, not written: their lines are words from the meeting chosen by"
             " rules, without a language model."
         )
+    if any(fault.reason == "clock_jump" for fault in state.faults.values()):
+        lines.append("Zoom's clock jumped during the meeting; some of the times may be wrong.")
     doubtful = [item for item in state.notes.live() if item.check.state == "unverified"]
     if doubtful:
         lines.append(

@@ -190,7 +190,7 @@ class AudioIntake:
                     from_ms=lost.start_ms,
                     to_ms=lost.end_ms,
                     media="audio",
-                    cause="disk_full",
+                    cause=lost.cause,
                     stream=self._stream,
                     participant=lost.participant,
                 )

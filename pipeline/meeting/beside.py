@@ -25,12 +25,15 @@ class Beside:
         self._clips: dict[str, str] = {}
         self._faults = {key: fault.count for key, fault in state.faults.items()}
         self._sessions = dict(state.sessions)
+        self._calls: set[tuple[str, str | None, int]] = set()
         self._sharing: dict[str, tuple[str | None, str | None]] = {}  # by stream
         for happening in state.happened():
             if happening.kind == "sharing_started":
                 self._sharing[happening.stream] = (happening.participant, happening.speaker)
             elif happening.kind == "sharing_stopped":
                 self._sharing.pop(happening.stream, None)
+            else:
+                self._calls.add((happening.what, happening.participant, happening.at_ms))
 
     def sharing_started(self, stream: str, told: out.SharingStarted) -> list[ev.Body]:
         """Somebody shares; after a reconnection Zoom may say it again."""
@@ -55,8 +58,12 @@ class Beside:
         ]
 
     def call(self, stream: str, told: out.CallEvent) -> list[ev.Body]:
-        """A contact center event."""
+        """A contact center event; each stream of an engagement may tell it."""
         participant = sound(told.participant) if told.participant else None
+        key = (sound(told.name), participant, told.at_ms)
+        if key in self._calls:
+            return []
+        self._calls.add(key)
         return [
             ev.CallHappened(
                 stream=stream,

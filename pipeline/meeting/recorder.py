@@ -38,6 +38,8 @@ CAUSES = {
     "unusable_audio": "the audio could not be processed",
     "disk_full": "the disk was full for too long",
     "spool_lost": "spooled audio could not be read",
+    "paused": "paused by somebody in the meeting; nothing was sent",
+    "unreadable": "messages from Zoom could not be read; words may be missing",
     "images_dropped": "images came faster than they could be kept",
 }
 """What people read for each cause of a gap."""
@@ -225,6 +227,8 @@ class Recorder:
                 media=hole.media,
                 cause=hole.cause,
                 stream=stream,
+                participant=hole.participant,
+                detail=hole.detail,
             )
         ]
 

@@ -15,6 +15,7 @@ from typing import Literal
 import structlog
 
 from pipeline.audio.settings import AudioSettings
+from pipeline.base import metrics
 from pipeline.base.channel import Channel
 from pipeline.base.clock import Clock, MeetingClock
 from pipeline.base.errors import EngineError
@@ -25,8 +26,10 @@ from pipeline.meeting.images.intake import ImageIntake
 from pipeline.meeting.native import NativeTranscript
 from pipeline.meeting.recorder import UNSURE_MS, Recorder
 from pipeline.meeting.settings import MeetingSettings
+from pipeline.meeting.unread import Unreads
 from pipeline.model import events as ev
 from pipeline.model.gaps import REPLAY_SIGN_MS, GapMeter, Hole
+from pipeline.model.happening import ImageMedia
 from pipeline.model.log import MeetingLog
 from pipeline.model.state import MeetingState
 from pipeline.rtms import outputs as out
@@ -43,6 +46,9 @@ SLACK_MS = 50
 
 LONGEST_PACKET_MS = 100
 """Of audio, before it is told (``send_rate`` is 100 by default)."""
+
+IMAGES_FLOW_MS = 5_000
+"""Images that came so shortly before a loss would have gone on: a screen is sent once a second."""
 
 _DEFAULTS = MeetingSettings()
 _TICK_S = 0.2
@@ -101,6 +107,8 @@ class StreamRun:
             sign_ms=round(REPLAY_SIGN_MS * max(1.0, speed)),
             continues_ms=LONGEST_PACKET_MS + self._slack_ms,
         )
+        self._unread = Unreads(LONGEST_PACKET_MS)
+        self._packet_ms = LONGEST_PACKET_MS
         self._holes: list[Hole] = []
         self._refused: dict[tuple[str, str], tuple[int, int]] = {}
         self._inbox: Channel[_Told] = Channel("stream", INBOX)
@@ -129,13 +137,21 @@ class StreamRun:
         )
         self._over: out.StreamOver | None = None
         self._was_live = False
+        self._jumped = False
         self.over_ms: int | None = None
         """Meeting time at which the stream was over, while what it brought is still taken in."""
         self.successor: Announcement | None = None
         """The stream was announced anew after it was over."""
         self._stream = open_stream(announcement, self)
+        self._image_ms: dict[ImageMedia, int] = {}  # of media that came until now
         if lost_ms is not None:
+            known = state.streams.get(announcement.stream)
+            if known is not None and known.state == "paused":  # Zoom tells it again if it still is
+                self._meter.paused(known.at_ms)
+                self._holes += self._meter.resumed(lost_ms)
             self._meter.lost("all", lost_ms, "process_down", unsure_ms=UNSURE_MS)
+            self._image_ms = dict.fromkeys(_shown(state, announcement.stream), lost_ms)
+            self._lost_images("all", lost_ms, "process_down")
 
     @property
     def id(self) -> str:
@@ -147,7 +163,9 @@ class StreamRun:
     def put(self, output: out.Output) -> None:
         """Take what the stream tells; never waits."""
         if isinstance(output, out.AudioReceived):
-            self._saw("audio", output.timestamp_ms)
+            self._saw("audio", output.timestamp_ms, self._packet_ms)
+            participant = None if output.user_id is None else str(output.user_id)
+            self._unread.heard(participant, output.timestamp_ms)
             if self._hears and not self._audio.put(output):
                 self._refuse("audio", "overload", output.timestamp_ms)
             return
@@ -160,6 +178,7 @@ class StreamRun:
             case out.TranscriptReceived(end_ms=end_ms, timestamp_ms=sent_ms):
                 at_ms = max(end_ms, sent_ms)  # words come after they were said
                 self._saw("transcript", at_ms)
+                self._unread.said(end_ms)
             case out.ChatReceived(at_ms=at_ms):
                 self._saw("chat", at_ms)
             case (
@@ -172,9 +191,11 @@ class StreamRun:
                 | out.CallEvent(at_ms=at_ms)
                 | out.SessionChanged(at_ms=at_ms)
             ):
-                self._clock.observe(at_ms)
+                self._observe(at_ms)
             case out.SharingStarted(at_ms=at_ms) | out.SharingStopped(at_ms=at_ms):
-                self._clock.observe(at_ms)
+                self._observe(at_ms)
+                if isinstance(output, out.SharingStopped):
+                    self._image_ms.pop("deskshare", None)
                 if self._images is not None:
                     self._images.put(output)
             case out.ImageFormat():
@@ -183,23 +204,36 @@ class StreamRun:
                 return
             case out.AudioFormat(send_rate_ms=send_rate_ms):
                 at_ms = self._now()
+                self._packet_ms = send_rate_ms
                 self._meter.continues_ms = send_rate_ms + self._slack_ms
+                self._unread.every_ms = send_rate_ms
                 if self._hears:
                     self._audio.format(output)
             case out.ConnectionLost(media=media, cause=cause, silent_ms=silent_ms):
                 at_ms = self._now()
                 # What Zoom sent into a dead connection is gone, whatever it replays later.
                 self._meter.lost(media, at_ms - silent_ms, cause, unsure_ms=silent_ms)
+                self._lost_images(media, at_ms - silent_ms, cause)
                 self._audio.break_off()
                 if self._images is not None:
                     self._images.break_off()
             case out.ConnectionBack(media=media):
                 at_ms = self._now()
-                self._meter.back(media, at_ms)
+                self._back(media, at_ms)
             case out.StreamLive():
                 at_ms = self._now()
                 self._was_live = True
-                self._meter.back("all", at_ms)  # process_down; other losses are told back by name
+                self._back("all", at_ms)  # process_down; other losses are told back by name
+            case out.StreamPaused():
+                at_ms = self._now()
+                self._meter.paused(at_ms)
+            case out.StreamResumed():
+                at_ms = self._now()
+                self._holes += self._meter.resumed(at_ms)
+            case out.Unread(media=media):
+                if media not in ("video", "deskshare"):  # another image comes soon
+                    self._holes += self._unread.lost(media, self._now())
+                return
             case out.StreamOver():
                 at_ms = self.over_ms = self._now()
                 self._over = output
@@ -208,17 +242,44 @@ class StreamRun:
         if not self._inbox.offer((at_ms, output)):
             self._refuse("transcript", "overload", at_ms)
 
-    def _saw(self, media: str, at_ms: int) -> None:
-        self._clock.observe(at_ms)
-        if self._meter.open:
-            self._holes += self._meter.seen("all", at_ms) + self._meter.seen(media, at_ms)
+    def _observe(self, at_ms: int) -> None:
+        """A time that was stated. One that cannot be is told once; the words are kept with it."""
+        before = self._now()
+        if self._clock.observe(at_ms) and not self._jumped:
+            self._jumped = True
+            metrics.PROTOCOL_ERRORS.labels("stream", "clock_jump").inc()
+            ahead_s = (at_ms - before) / 1000
+            detail = f"a timestamp is {ahead_s:+,.0f} s from the meeting's time"
+            self._inbox.offer((before, out.ProtocolFault("stream", "clock_jump", detail)))
 
-    def _saw_image(self, media: str, at_ms: int) -> None:
+    def _saw(self, media: str, at_ms: int, lasts_ms: int = 0) -> None:
+        self._observe(at_ms)
+        if self._meter.open:
+            for one in ("all", media):
+                self._holes += self._meter.seen(one, at_ms, lasts_ms=lasts_ms)
+
+    def _saw_image(self, media: ImageMedia, at_ms: int) -> None:
         """Images are never buffered by Zoom (reference section 12.1): they say nothing of the other
         media of a socket."""
-        self._clock.observe(at_ms)
-        if self._meter.open:
+        self._observe(at_ms)
+        self._image_ms[media] = max(at_ms, self._image_ms.get(media, at_ms))
+        away = self._meter.open
+        if away and "all" not in away:  # else what is said of everything goes first
             self._holes += self._meter.seen(media, at_ms)
+
+    def _lost_images(self, media: str, at_ms: int, cause: str) -> None:
+        """Nor does a replay of words and audio bring them back: what was on a shared screen, or on
+        video that is saved, is missing on its own."""
+        for one, seen_ms in self._image_ms.items():
+            wanted = self._images is not None and self._images.wants(one)
+            if media == "all" and wanted and at_ms - seen_ms <= IMAGES_FLOW_MS:
+                self._meter.lost(one, at_ms, cause)
+
+    def _back(self, media: str, at_ms: int) -> None:
+        self._meter.back(media, at_ms)
+        if media == "all":
+            self._meter.back("video", at_ms)
+            self._meter.back("deskshare", at_ms)
 
     def _refuse(self, media: str, cause: str, at_ms: int) -> None:
         """Something could not be taken in; the next tick makes a gap of it."""
@@ -271,10 +332,13 @@ class StreamRun:
                 group.create_task(self._images.run())
         if self._over is not None and self.over_ms is not None:
             at_ms = self.over_ms
+            never = self._never_received(self._over, at_ms)  # before the losses are closed
             await self._log.append(
-                *self._recorder.holes(self._holes + self._meter.end(at_ms), self.id),
+                *self._recorder.holes(
+                    self._holes + self._unread.end() + self._meter.end(at_ms), self.id
+                ),
                 *self._not_taken(),
-                *self._never_received(self._over, at_ms),
+                *never,
                 ev.StreamEnded(
                     stream=self.id,
                     at_ms=at_ms,
@@ -294,7 +358,7 @@ class StreamRun:
             to_ms=max(at_ms, self.announcement.announced_ms + 1),
             media="all",
             cause="not_connected",
-            detail=f"the stream was never received: {over.detail}",
+            detail=f"nothing was received: {over.detail}",
             stream=self.id,
         )
 
@@ -332,7 +396,7 @@ class StreamRun:
         """What goes into the log for one thing the stream told."""
         match output:
             case _Mark():
-                self._holes += self._meter.tick(at_ms)
+                self._holes += self._meter.tick(at_ms) + self._unread.tick(at_ms)
                 return self._not_taken()
             case Announcement(server_urls=urls, announced_ms=announced_ms):
                 return [
@@ -422,3 +486,16 @@ class StreamRun:
                 from_ms=first, to_ms=last + 1, media=media, cause=cause, stream=self.id
             )
         ]
+
+
+def _shown(state: MeetingState, stream: str) -> set[ImageMedia]:
+    """What a stream showed when its log broke off."""
+    shown: set[ImageMedia] = {
+        clip.media for clip in state.clips.values() if clip.stream == stream and not clip.to_ms
+    }
+    last = next(
+        (h for h in reversed(state.happened()) if h.stream == stream and h.kind != "call"), None
+    )
+    if last is not None and last.kind == "sharing_started":
+        shown.add("deskshare")
+    return shown

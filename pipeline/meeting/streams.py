@@ -22,6 +22,7 @@ from pipeline.model import events as ev
 from pipeline.model.log import MeetingLog
 from pipeline.model.state import MeetingState
 from pipeline.model.view import StreamView
+from pipeline.rtms.ending import forgotten
 from pipeline.rtms.enums import RESTART_REASONS
 from pipeline.rtms.outputs import StreamOver
 from pipeline.rtms.products import Announcement
@@ -65,6 +66,7 @@ class Streams:
         self._announced: deque[StreamRun] = deque()  # Zoom has a few streams a meeting at most
         self._news = asyncio.Event()
         self._resumed: set[str] = set()
+        self._cut_off: set[str] = set()  # by this process being down, not long ago
         self._begun: list[StreamRun] = []
         self._broken: tuple[Announcement, StreamOver] | None = None
         self._closing = False
@@ -95,9 +97,12 @@ class Streams:
         if beat is None:
             beat = _last_sign(self._state)
         self._clock.observe(beat.now_ms(self._parts.clock, self._parts.speed))
+        short = abs(self._parts.clock.now_ms() - beat.machine_ms) < _STILL_ON_MS
         for stream in self._state.streams.values():
             if stream.state != "ended":
                 self._resumed.add(stream.id)
+                if short:
+                    self._cut_off.add(stream.id)
                 self._open(self._announcement(stream), lost_ms=beat.meeting_ms)
         ended = next(reversed(self._state.streams.values()), None)
         if ended is None or self._streams or self._state.ended is not None:
@@ -163,6 +168,8 @@ class Streams:
                 running -= done
             if waiting is not None:
                 waiting.cancel()
+        for stream in self._announced:  # at a shutdown: the next process takes them up
+            await self._log.append(*self._opening(stream.announcement))
 
     async def _one_stream(self, stream: StreamRun) -> None:
         opening = self._opening(stream.announcement)
@@ -172,6 +179,8 @@ class Streams:
         over = await stream.run()
         self._begun.remove(stream)
         if over is not None:
+            if over.forgotten and stream.id in self._cut_off:
+                over = forgotten(True, over.detail)
             self._streams.pop(stream.id, None)
             self.last_ended_ms = max(self.last_ended_ms or 0, stream.over_ms or self._now())
             if stream.successor is not None:

@@ -22,3 +22,12 @@ def window_missed(live: bool, why: str) -> StreamOver:
     else:
         what, reason = "not connected within Zoom's window", StopReason.CONNECTION_TIMEOUT
     return StreamOver(None, f"{what}: {why}; {STOP_ADVICE[reason]}", True)
+
+
+def forgotten(live: bool, why: str) -> StreamOver:
+    """The last output when Zoom does not know the stream (status 2). One that was live broke off
+    for longer than Zoom waits, as with stop reason 19, or ended meanwhile; only Zoom can tell."""
+    if not live:
+        return StreamOver(None, why, False, forgotten=True)
+    advice = STOP_ADVICE[StopReason.AWAIT_RECONNECTION_TIMEOUT]
+    return StreamOver(None, f"{why}; {advice}", True, forgotten=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final, Literal
 
 from pipeline.base.clock import Clock
@@ -57,7 +59,7 @@ async def dial(
     errors: list[OutsideError] = []
     for url in urls:
         try:
-            addresses = await asyncio.to_thread(guard.addresses, url, resolver)
+            addresses = await _looked_up(url, guard, resolver, settings.connect_timeout_s)
         except OutsideError as error:
             errors.append(error)
             continue
@@ -70,6 +72,39 @@ async def dial(
         (error for error in errors if error.retryable),
         errors[-1] if errors else ZoomError("no websocket URL", kind="no_url"),
     )
+
+
+async def _looked_up(url: str, guard: UrlGuard, resolver: Resolver, timeout_s: float) -> list[str]:
+    """In a thread of its own that nobody waits for: a resolver may hang for half a minute, and must
+    hold up neither the threads that others share nor the end of the process."""
+    loop = asyncio.get_running_loop()
+    found: asyncio.Future[list[str]] = loop.create_future()
+
+    def tell(addresses: list[str], error: BaseException | None) -> None:
+        if found.done():
+            return
+        if error is not None:
+            found.set_exception(error)
+        else:
+            found.set_result(addresses)
+
+    def look() -> None:
+        addresses: list[str] = []
+        fault: BaseException | None = None
+        try:
+            addresses = guard.addresses(url, resolver)
+        except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
+            fault = error
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(tell, addresses, fault)
+
+    threading.Thread(target=look, name="look-up", daemon=True).start()
+    try:
+        async with asyncio.timeout(timeout_s):
+            return await found
+    except TimeoutError as error:
+        text = f"the host's address was not found within {timeout_s:g} s"
+        raise ZoomError(text, kind="dns", retryable=True) from error
 
 
 async def until(clock: Clock, wake: asyncio.Event, at: float | None) -> None:

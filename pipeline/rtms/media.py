@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final, Literal
 
 from pipeline.rtms.chat import chat_received
@@ -42,6 +43,7 @@ from pipeline.rtms.outputs import (
     ImageReceived,
     InterpreterTold,
     TranscriptReceived,
+    Unread,
 )
 from pipeline.rtms.params import MediaParams
 from pipeline.rtms.people import speaker_of
@@ -55,6 +57,29 @@ _TRANSCRIPT_OPERATIONS: Final[dict[int | None, Literal["update", "delete"]]] = {
     DataAttribute.UPDATE: "update",
     DataAttribute.DELETE: "delete",
 }
+
+
+_MEDIA: Final[dict[int, str]] = {
+    MessageType.MEDIA_DATA_AUDIO: "audio",
+    MessageType.MEDIA_DATA_VIDEO: "video",
+    MessageType.MEDIA_DATA_SHARE: "deskshare",
+    MessageType.MEDIA_DATA_TRANSCRIPT: "transcript",
+    MessageType.MEDIA_DATA_CHAT: "chat",
+}
+_TYPE: Final = re.compile(rb'"msg_type"\s*:\s*"?(\d{1,4})')
+_PEEKED: Final = 256
+
+
+def lost_media(key: str, message: Unreadable, frame: bytes | str) -> str | None:
+    """What a frame that could not be read held: by its type, which a broken frame may still tell
+    near its beginning, else by its socket. None: nothing that people said or showed."""
+    number = message.msg_type
+    if number is None:
+        head = frame[:_PEEKED]
+        raw = head.encode("utf-8", "replace") if isinstance(head, str) else bytes(head)
+        found = _TYPE.search(raw)
+        number = None if found is None else int(found[1])
+    return key if number is None else _MEDIA.get(number)
 
 
 class Media:
@@ -78,6 +103,7 @@ class Media:
         self.ready = False
         self.deadline = now + timing.handshake
         self.tally = Tally(key)
+        self._key = key
         self._asked = hello.media_params if hello.media_params is not None else MediaParams()
         self._standing = standing
         self._keepalive_s = timing.keepalive
@@ -94,7 +120,9 @@ class Media:
             if type(message) is AudioData:
                 return self._audio(message.content, now)
         if isinstance(message, Unreadable):
-            return [*self.tally.fault(message.reason, message.detail)]
+            faults = self.tally.fault(message.reason, message.detail)
+            lost = lost_media(self._key, message, frame) if self.ready else None
+            return [*faults] if lost is None else [*faults, Unread(lost)]
         if isinstance(message, Unknown):
             return [*self.tally.unknown_type(message.msg_type, frame, now)]
         number = int(type(message).__struct_config__.tag or 0)

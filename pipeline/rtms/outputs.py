@@ -243,13 +243,22 @@ class ProtocolFault(msgspec.Struct, frozen=True):
     """The frame, cut to 2 KiB, for an unknown type or event; empty where it may hold content."""
 
 
+class Unread(msgspec.Struct, frozen=True):
+    """A message on a media socket could not be read: what it held is lost. Told of every one.
+    ``media``: what it was, by its type, else by its socket (``all``: it cannot be told)."""
+
+    media: str
+
+
 class StreamOver(msgspec.Struct, frozen=True):
     """The last output. ``reason``: Zoom's stop reason, if it gave one. ``retryable``: RTMS can be
-    started again, which gives a new stream; ``detail`` says what to do."""
+    started again, which gives a new stream; ``detail`` says what to do. ``forgotten``: Zoom
+    does not know the stream any more."""
 
     reason: int | None
     detail: str
     retryable: bool
+    forgotten: bool = False
 
 
 Output = (
@@ -277,5 +286,6 @@ Output = (
     | SpeakerChanged
     | FirstPacket
     | ProtocolFault
+    | Unread
     | StreamOver
 )

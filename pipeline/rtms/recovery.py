@@ -13,8 +13,8 @@ from typing import Final
 
 from pipeline.model.events import Product
 from pipeline.rtms.effects import Send
-from pipeline.rtms.ending import stopped, window_missed
-from pipeline.rtms.enums import MEDIA_URL_KEY, MediaType, StopReason
+from pipeline.rtms.ending import forgotten, stopped, window_missed
+from pipeline.rtms.enums import MEDIA_URL_KEY, MediaType, StatusCode, StopReason
 from pipeline.rtms.layout import Layout, media_sockets, single, subscription, total
 from pipeline.rtms.media_set import MediaSet, unoffered
 from pipeline.rtms.messages import EventSubscription, ReadyAck
@@ -127,6 +127,8 @@ class Recovery:
             case Verdict.FATAL:
                 if self._goes_on_without(socket) and not ends_the_stream(status):
                     return self._lose(socket, "media_refused", socket.why)
+                if status == StatusCode.INVALID_RTMS_STREAM_ID:
+                    return self._end(forgotten(self._media.live, socket.why))
                 return self._end(StreamOver(None, socket.why, False))
             case Verdict.WITHOUT:
                 return self._without(socket, media_refused(status))

@@ -44,7 +44,7 @@ class RtmsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     detect_language: bool = True  # Zoom may switch the transcript's language after 30 s
     buffer_data: bool = True  # ask for what was said before we connected (up to 60 s)
     on_shutdown: Literal["keep", "close"] = "keep"  # Zoom keeps the stream for us, or ends it
-    connect_timeout_s: float = 10.0  # TCP, TLS and upgrade, for each address; never scaled
+    connect_timeout_s: float = 10.0  # look-up; TCP, TLS and upgrade of each address; never scaled
     handshake_timeout_s: float = 10.0  # from our first message to Zoom's answer; never scaled
     close_timeout_s: float = 1.0  # for the peer's close frame; never scaled
     drain_s: float = 1.0  # media still under way after the end of a stream; never scaled
@@ -52,7 +52,7 @@ class RtmsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     signaling_window_s: float = 60.0  # Zoom waits so long for a lost signaling connection
     media_window_s: float = 65.0  # and so long for a lost media connection
     trigger_wait_s: float = 3.0  # for Zoom's own word after a socket closed without one
-    max_message_bytes: int = 4 * 1024 * 1024
+    max_message_bytes: int = 0  # a longer one ends its connection; 0: 4 MiB, where PNG is asked 32
 
     def __post_init__(self) -> None:
         if self.layout not in ("all", "split"):
@@ -70,11 +70,17 @@ class RtmsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             raise ValueError('follow must be "speaker", a user id or an exact display name')
         if self.language:
             language_code(self.language)
-        if not self.max_message_bytes >= 64 * 1024:
-            raise ValueError("max_message_bytes must be at least 65536")
+        if self.max_message_bytes and not self.max_message_bytes >= 64 * 1024:
+            raise ValueError("max_message_bytes must be 0 or at least 65536")
         for name in ("keepalive_timeout_s", "signaling_window_s", "media_window_s"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be above 0")
+
+    @property
+    def message_limit(self) -> int:
+        """Bytes a message may have. A QHD photo as PNG has 20 MB in base64."""
+        usual = 32 << 20 if "PNG" in (self.video_codec, self.share_codec) else 4 << 20
+        return self.max_message_bytes or usual
 
     @property
     def audio_every_ms(self) -> int:

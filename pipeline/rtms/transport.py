@@ -76,7 +76,7 @@ class WebsocketTransport(asyncio.Protocol):
 
     def __init__(self, protocol: ClientProtocol, settings: RtmsSettings) -> None:
         self._protocol = protocol
-        self._limit = settings.max_message_bytes
+        self._limit = settings.message_limit
         self._close_timeout_s = settings.close_timeout_s
         loop = asyncio.get_running_loop()
         self._socket: asyncio.Transport | None = None
@@ -249,7 +249,9 @@ class WebsocketTransport(asyncio.Protocol):
             code = self._protocol.close_rcvd.code
             return ConnectionEnded(f"closed with code {code}", frame=True)
         if self._protocol.close_sent is not None:
-            return ConnectionEnded(f"closed by us with code {self._protocol.close_sent.code}")
+            ours = self._protocol.close_sent  # its reason is the library's text
+            why = f" ({ours.reason})" if ours.reason else ""
+            return ConnectionEnded(f"closed by us with code {ours.code}{why}")
         return ConnectionEnded("dropped without a close frame")
 
 
@@ -259,7 +261,7 @@ async def connect(url: str, *, address: str, settings: RtmsSettings) -> Transpor
     try:
         uri = parse_uri(url)
         loop = asyncio.get_running_loop()
-        protocol = ClientProtocol(uri, max_size=settings.max_message_bytes)
+        protocol = ClientProtocol(uri, max_size=settings.message_limit)
         async with asyncio.timeout(settings.connect_timeout_s):
             _, wire = await loop.create_connection(
                 lambda: WebsocketTransport(protocol, settings),

@@ -68,10 +68,14 @@ def ends_the_stream(status: int) -> bool:
     return status in _ABOUT_THE_STREAM
 
 
+_SOCKETS: Final = {"all": "media", "deskshare": "screen share"}
+
+
 def explained(socket: str, status: int, reason: str) -> str:
     """One line for people: what was refused and what it means. ``reason`` is Zoom's own text."""
     meaning = _MEANING.get(StatusCode(status)) if status in _MEANING else None
     said = f" ({' '.join(reason.split())[:120]})" if reason.strip() else ""
     old = f" [in 2025 this number was {_OF_2025[status]}]" if status in _OF_2025 else ""
-    line = f"Zoom refused the {socket} connection: status {name_of(StatusCode, status)}{old}{said}"
+    name = _SOCKETS.get(socket, socket)
+    line = f"Zoom refused the {name} connection: status {name_of(StatusCode, status)}{old}{said}"
     return f"{line}: {meaning}" if meaning else line

@@ -228,6 +228,8 @@ async def _raw_body(request: web.Request) -> bytes | _Reply:
         return _Reply("timeout", 408, f"the body did not arrive within {BODY_TIMEOUT_S:g} s")
     except web.RequestPayloadError:
         return _Reply("bad_payload", 400, "the body cannot be read")
+    except ConnectionError:  # nobody is there for the answer; it is counted like the rest
+        return _Reply("gone", 400, "the body did not come to its end")
 
 
 def _parse(body: bytes) -> dict[str, Any] | None:

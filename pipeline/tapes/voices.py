@@ -68,6 +68,11 @@ class Synthesizer:
                 )
             except subprocess.TimeoutExpired:
                 raise BadInput(f"{self._engine} took too long on {text[:40]!r}") from None
+            except OSError as error:  # above all: more text than an argument may hold
+                raise BadInput(
+                    f"{self._engine} could not say {text[:40]!r} ({len(text)} characters):"
+                    f" {error.strerror}; make it several turns"
+                ) from None
             if done.returncode != 0 or not out.exists():
                 why = " ".join(done.stderr.split())[:120] or f"status {done.returncode}"
                 raise BadInput(f"{self._engine} could not say {text[:40]!r}: {why}")

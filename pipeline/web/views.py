@@ -21,6 +21,8 @@ from pipeline.export.standing import (
     UNKNOWN,
     UNTITLED,
     coverage_line,
+    gap_length,
+    gap_span,
     notes_label,
     notices,
     progress,
@@ -159,7 +161,7 @@ class Views:
             words=words_from(state),
             people=tuple(people(state)),
             gaps=tuple(
-                Ref(to=gap.id, label=self._span(gap.from_ms, gap.to_ms), title=self._loss(gap))
+                Ref(to=gap.id, label=gap_span(gap, times, "\u2013"), title=self._loss(gap))
                 for gap in state.missing()
             ),
             troubles=tuple(troubles(state)),
@@ -207,7 +209,7 @@ class Views:
                 id=entry.id,
                 kind="gap",
                 sort=sort,
-                time=self._span(entry.from_ms, entry.to_ms),
+                time=gap_span(entry, self.times, "\u2013"),
                 iso=self.times.iso(ms),
                 text=self._loss(entry),
             )
@@ -321,7 +323,7 @@ class Views:
             known = self._state.participants.get(gap.participant)
             what += f" of {known.name if known else 'one participant'}"
         why = gap.detail or gap.cause.replace("_", " ")
-        return f"{what}, {why} ({lasting(gap.to_ms - gap.from_ms)})"
+        return f"{what}, {why}{gap_length(gap)}"
 
 
 def _status(item: NoteItem) -> str:

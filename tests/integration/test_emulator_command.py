@@ -134,7 +134,41 @@ def test_a_port_in_use(emulate: Start) -> None:
 
 def test_a_webhook_that_is_not_there(emulate: Start, unused_tcp_port: int) -> None:
     line = failed(emulate("--webhook", f"http://127.0.0.1:{unused_tcp_port}/webhook"))
-    assert "cannot be reached" in line
+    assert "cannot be reached (nothing listens there; start your client's" in line
+
+
+def test_what_a_webhook_is_signed_with(emulate: Start, unused_tcp_port: int) -> None:
+    webhook = f"http://127.0.0.1:{unused_tcp_port}/webhook"
+    process = emulate("--webhook", webhook, "--secret-token", "mine", "--stream-id", "a\x1b[31mb")
+    out, _ = process.communicate(timeout=20)
+    assert "secret token     mine\n" in out
+    assert "rtms stream id   a [31mb\n" in out
+
+
+def test_a_stop_inside_a_word_leaves_no_noise(emulate: Start) -> None:
+    """A resampler that is at work must not outlive the interpreter: its library complains."""
+    process = emulate("--json")
+    where = first_line(process)
+    ids = {"protocol_version": 1, "meeting_uuid": where["meeting_uuid"]}
+    ids["rtms_stream_id"] = where["rtms_stream_id"]
+    ids["signature"] = handshake_signature(
+        "cid", where["meeting_uuid"], where["rtms_stream_id"], Secret("csec")
+    )
+    audio = {"content_type": 2, "sample_rate": 1, "channel": 1, "codec": 1, "data_opt": 2}
+    with connect(where["signaling_url"]) as signaling:
+        signaling.send(json.dumps({"msg_type": 1, **ids}))
+        urls = json.loads(signaling.recv(timeout=10))["media_server"]["server_urls"]
+        with connect(urls["audio"]) as media:
+            asked = {"msg_type": 3, "media_type": 1, "media_params": {"audio": audio}, **ids}
+            media.send(json.dumps(asked))
+            assert json.loads(media.recv(timeout=10))["status_code"] == 0
+            signaling.send(json.dumps({"msg_type": 7, "rtms_stream_id": ids["rtms_stream_id"]}))
+            while json.loads(media.recv(timeout=10))["msg_type"] != 14:
+                pass
+            process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=20)
+    assert err == ""
+    assert process.returncode == 0
 
 
 def test_a_webhook_that_is_no_url(emulate: Start) -> None:
@@ -148,6 +182,9 @@ def test_a_webhook_that_is_no_url(emulate: Start) -> None:
         (("--scopes", "audio,smell"), "scopes: 'smell' is not one of audio, video, deskshare,"),
         (("--id-key", "webinar_uuid"), "id_key = 'webinar_uuid': a meeting has meeting_uuid"),
         (("--webhook-retries", "soon"), "--webhook-retries 'soon': not seconds like 300,1200"),
+        (("--buffer", "inf"), "buffer_s = inf: allowed are 0 to 1000000"),
+        (("--keepalive", "inf"), "keepalive_s = inf: must be more than 0, at most 1000000"),
+        (("--speed", "inf"), "speed = inf: must be more than 0, at most 1000000"),
         (("--host", "0.0.0.0"), "only this machine's loopback is allowed"),
     ],
 )

@@ -131,6 +131,16 @@ async def test_what_is_not_understood(plain: Path, path: str, body: object, said
         assert text.count("\n") == 1
 
 
+async def test_its_url_with_a_slash_more(plain: Path) -> None:
+    """``CONTROL_URL/faults`` with a CONTROL_URL that ends in a slash."""
+    async with controlled(plain) as control:
+        assert (await control.get("/faults")) == (200, [])
+        assert (await control.post("/faults", {"fault": "replay", "keep": False}))[0] == 200
+        assert (await control.get("/nothing"))[0] == 404
+        assert (await control.post("/stop", {"reason": 6}))[0] == 200
+        assert await control.playing == 6
+
+
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[" * 100_000])
 async def test_what_is_not_json(plain: Path, body: bytes) -> None:
     headers = {"Content-Type": "application/json"}

@@ -100,7 +100,7 @@ def test_in_a_project_of_its_own(tmp_path: Path) -> None:
 
 def test_what_is_wrong_is_said_at_once(fake_zoom: FakeZoom, tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="no such tape"):
-        fake_zoom(tmp_path / "none")
+        fake_zoom(str(tmp_path / "none"))
     with pytest.raises(BadFault, match="unknown fault 'x'"):
         fake_zoom(faults=[{"fault": "x"}])
     port = int(fake_zoom().where.signaling_url.split(":")[2].split("/")[0])

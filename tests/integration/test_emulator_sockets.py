@@ -192,6 +192,20 @@ async def test_a_busy_receiver_is_tried_again(plain: Path, receiver: Receiver) -
         await client.until(client.media, 17)
 
 
+async def test_a_stop_does_not_wait_for_webhooks_nobody_takes(
+    plain: Path, receiver: Receiver
+) -> None:
+    receiver.status["meeting.rtms_stopped"] = 503
+    settings = {"webhook": receiver.url, "speed": 100.0, "webhook_retries_s": (0.0, 3600.0)}
+    async with emulator(plain, **settings) as (zoom, task):
+        async with asyncio.timeout(20), receiver.changed:
+            await receiver.changed.wait_for(
+                lambda: [m["event"] for m in receiver.got].count("meeting.rtms_stopped") >= 2
+            )
+        zoom.stop()
+        assert await asyncio.wait_for(task, 20) is StopReason.MEETING_ENDED
+
+
 LOSSY: list[dict[str, object]] = [
     {"who": "ada", "say": "before", "gap": 0},
     {"lost": 8, "media": "all"},

@@ -182,3 +182,44 @@ async def test_words_and_audio_go_on_while_the_disk_of_images_fails(tmp_path: Pa
     assert len(state.chat()) == 2
     assert state.images == {}
     assert (state.stages["images"].state, state.stages["images"].retryable) == ("degraded", True)
+
+
+@pytest.mark.parametrize(
+    ("replayed", "shares", "lost"),
+    [
+        (True, True, [("deskshare", "media_lost")]),  # words come again, images do not
+        (False, True, [("all", "media_lost")]),  # one loss is told once
+        (True, False, []),
+    ],
+)
+async def test_what_was_shown_while_the_connection_was_away_is_missing(
+    tmp_path: Path, replayed: bool, shares: bool, lost: list[tuple[str, str]]
+) -> None:
+    def said(at_s: float) -> out.TranscriptReceived:
+        at_ms = T0 + round(at_s * 1000)
+        return out.TranscriptReceived(1, "Ben", at_ms - 500, at_ms, at_ms, f"{at_s}", "en", "new")
+
+    screen = still(slide(1))
+    script: list[out.Output] = [
+        out.StreamLive(True),
+        out.ImageFormat("deskshare", "JPG", "FHD", 1),
+        out.SharingStarted(7, "Maya", T0 + 1_000),
+        *(shared(s, screen) for s in range(1, 10)),
+        *([] if shares else [out.SharingStopped(T0 + 9_000)]),
+        said(10),
+        out.ConnectionLost("all", "media_lost", "dropped"),
+        out.CamerasChanged(("7",), True, T0 + 20_000),
+        out.ConnectionBack("all"),
+        *([said(12)] if replayed else []),
+        *([shared(21, screen)] if shares else []),
+        said(22),
+        *([shared(22, screen)] if shares else []),
+    ]
+    meeting = await received(tmp_path, script)
+    store = Store.open(tmp_path, clock=SystemClock(), ids=SequentialIds())
+    gaps = store.reader.state(meeting).missing()
+    await store.close()
+    assert [(gap.media, gap.cause) for gap in gaps] == lost
+    for gap in gaps:
+        assert 10_000 <= gap.from_ms - T0 <= 10_500
+        assert 20_000 <= gap.to_ms - T0 <= 20_500

@@ -11,8 +11,10 @@ import json
 import random
 import socket as sockets
 import ssl
+import threading
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +27,11 @@ from pipeline.base import metrics
 from pipeline.base.clock import SystemClock
 from pipeline.base.errors import ZoomError
 from pipeline.base.secret import Secret
+from pipeline.base.url_guard import UrlGuard
 from pipeline.rtms import transport
 from pipeline.rtms.credentials import Credentials
 from pipeline.rtms.enums import MediaType
+from pipeline.rtms.link import dial
 from pipeline.rtms.outputs import (
     AudioFormat,
     AudioReceived,
@@ -508,6 +512,35 @@ async def test_a_name_is_not_looked_up_again_when_connecting(
     assert "a.zoom.us" not in [h.decode() if isinstance(h, bytes) else h for h in looked_up]
 
 
+async def test_a_resolver_that_hangs_holds_up_nobody(zoom: FakeZoom) -> None:
+    """Not the next URL, not the threads that others use, not the end of the process."""
+    hangs = threading.Event()
+
+    def resolver(host: str, port: int) -> list[str]:
+        if host != "localhost":
+            hangs.wait()
+        return ["127.0.0.1"]
+
+    wire = await dial(
+        ("wss://rtms.zoom.us/", zoom.url),
+        guard=UrlGuard(allow_loopback=True),
+        resolver=resolver,
+        connect=transport.connect,
+        settings=RtmsSettings(connect_timeout_s=0.2),
+    )
+    await wire.close()
+    with pytest.raises(ZoomError, match="not found within") as caught:
+        await dial(
+            ("wss://rtms.zoom.us/",),
+            guard=UrlGuard(),
+            resolver=resolver,
+            connect=transport.connect,
+            settings=RtmsSettings(connect_timeout_s=0.2),
+        )
+    assert caught.value.retryable
+    hangs.set()
+
+
 async def test_redirects_are_not_followed(zoom: FakeZoom) -> None:
     asked: list[str] = []
 
@@ -955,6 +988,27 @@ async def test_a_peer_that_takes_nothing_is_let_go(
             await zoom.send("all", ping)
         except (ConnectionClosed, KeyError):
             break
+    lost = await client.heard.until(ConnectionLost)
+    assert "does not take" in lost.detail
+    await client.heard.until(ConnectionBack)
+    await end(zoom, client)
+
+
+async def test_answers_to_websocket_pings_do_not_pile_up_either(
+    zoom: FakeZoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport, "WRITE_LIMIT", 20_000)
+    client = Client(zoom.url)
+    await client.heard.until(StreamLive)
+    connection = zoom.live["all"]
+    connection.transport.pause_reading()
+    pings = (b"\x89\x7d" + bytes(125)) * 5_000
+    for _ in range(200):
+        if connection.transport.is_closing():
+            break
+        connection.transport.write(pings)
+        with suppress(ConnectionError):
+            await connection.drain()
     lost = await client.heard.until(ConnectionLost)
     assert "does not take" in lost.detail
     await client.heard.until(ConnectionBack)

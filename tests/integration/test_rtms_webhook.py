@@ -20,6 +20,7 @@ from pipeline.rtms import webhook
 from pipeline.rtms.products import Announcement, Concurrency
 from pipeline.rtms.signature import webhook_signature
 from pipeline.rtms.webhook import Interrupted, Notice, Started, Stopped, webhook_app
+from pipeline.web.listener import Limits, start_listening
 
 TOKEN = Secret("tok")
 NOW_S = 1_790_000_000
@@ -400,6 +401,26 @@ async def test_a_body_that_does_not_come_is_answered(
         writer.close()
         await writer.wait_closed()
     assert zoom.notices == []
+
+
+async def test_a_client_that_leaves_in_the_middle_is_no_fault_of_ours() -> None:
+    """Anybody can do it, as often as they like: one line a second, no traceback."""
+    before = count("gone")
+    clock = ManualClock(NOW_S * 1000)
+    app = webhook_app(secret_token=TOKEN, clock=clock, on_notice=[].append)
+    with structlog.testing.capture_logs() as logs:
+        port, stop, _ = await start_listening(
+            app, "127.0.0.1", 0, name="webhook", limits=Limits(connections=3), clock=clock
+        )
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"POST /webhook HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+        writer.write_eof()
+        assert await reader.read() == b""
+        writer.close()
+        await writer.wait_closed()
+        await stop()
+    assert count("gone") == before + 1
+    assert [line["event"] for line in logs] == ["webhook.refused"]
 
 
 async def test_refusals_are_logged_once_a_second_and_counted_each(zoom: Zoom) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
+import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,8 @@ from pipeline.base.secret import Secret
 from pipeline.config import Settings, load
 from pipeline.emulator.emulator import Emulator
 from pipeline.emulator.settings import EmulatorSettings
-from pipeline.model.events import Event, StreamEnded
+from pipeline.model.events import Event, GapFound, StageChanged, StreamEnded
+from pipeline.rtms.enums import StopReason
 from pipeline.rtms.signature import webhook_signature
 from pipeline.service import Service
 from pipeline.tapes.bundled import BUNDLED
@@ -199,3 +202,61 @@ async def test_closing_in_the_middle_leaves_a_live_meeting(tmp_path: Path) -> No
         # Nobody answers any more: the stream is over when Zoom's window has passed.
         events = await until(service, meeting, "meeting_finished")
     assert "meeting_ended" in [e.kind for e in events]
+
+
+async def announce(session: aiohttp.ClientSession, service: Service, uuid: str, n: int) -> None:
+    """Tell of a stream at an address where nobody listens."""
+    now_ms = int(time.time() * 1000)
+    payload = {
+        "meeting_uuid": uuid,
+        "rtms_stream_id": f"{uuid}-{n}",
+        "operator_id": "o",
+        "server_urls": "ws://127.0.0.1:9/",
+    }
+    told = {"event": "meeting.rtms_started", "event_ts": now_ms, "payload": payload}
+    body, at = json.dumps(told).encode(), str(now_ms // 1000)
+    headers = {
+        "x-zm-request-timestamp": at,
+        "x-zm-signature": webhook_signature(Secret("tok"), at, body),
+    }
+    async with session.post(service.webhook_url, data=body, headers=headers) as answer:
+        assert answer.status == 200
+
+
+async def test_what_was_announced_just_before_a_shutdown_is_in_the_log(tmp_path: Path) -> None:
+    """Zoom was answered 200 and says it no second time: the next process has to know."""
+    home = tmp_path / "home"
+    async with aiohttp.ClientSession() as session:
+        async with Service.open(settings(home)) as service:
+            await announce(session, service, "running", 0)
+            running = await service.began("running")
+            await asyncio.gather(
+                announce(session, service, "running", 1),
+                *(announce(session, service, f"new{n}", 0) for n in range(8)),
+            )
+        async with Service.open(settings(home)) as service:
+            assert len(service.reader.meetings()) == 9
+            assert set(service.reader.state(running).streams) == {"running-0", "running-1"}
+            assert all(service.live(meeting.id) for meeting in service.reader.meetings())
+
+
+async def test_a_stream_that_zoom_ended_while_the_process_was_down(tmp_path: Path) -> None:
+    """It was received until then, and the meeting may still be on: both are said."""
+    home = tmp_path / "home"
+    async with AsyncExitStack() as zooms:
+        async with Service.open(settings(home), speed=SPEED) as service:
+            zoom = await zooms.enter_async_context(fake_zoom(service, "M"))
+            playing = asyncio.create_task(zoom.run())
+            meeting = await service.began("M")
+            await until(service, meeting, "utterance_said")
+        zoom.stop(StopReason.AWAIT_RECONNECTION_TIMEOUT)
+        playing.cancel()
+        async with Service.open(settings(home), speed=SPEED) as service:
+            events = await until(service, meeting, "meeting_finished")
+    gaps = [e.body.gap.cause for e in events if isinstance(e.body, GapFound)]
+    assert gaps == ["process_down"], "what was received is no gap"
+    [told] = [
+        e.body for e in events if isinstance(e.body, StageChanged) and e.body.stage == "stream"
+    ]
+    assert "status 2" in told.detail
+    assert "start RTMS again" in told.detail

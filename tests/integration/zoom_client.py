@@ -95,6 +95,7 @@ class Client:
         self.changed = asyncio.Condition()
         self.tasks: list[asyncio.Task[None]] = []
         self.signaling: ClientConnection
+        self.connections: list[ClientConnection] = []
         self.frames: set[type] = set()
         self.answers = True
         self.url = where.signaling_url
@@ -115,6 +116,7 @@ class Client:
 
     async def open(self, url: str, hello: str) -> tuple[ClientConnection, dict[str, Any]]:
         connection = await connect(url, compression=None, ssl=self.context, max_size=self.most)
+        self.connections.append(connection)
         await connection.send(hello)
         answer = json.loads(await connection.recv())
         return connection, answer
@@ -177,7 +179,8 @@ class Client:
         """As if the process had been killed."""
         for task in self.tasks:
             task.cancel()
-        self.signaling.transport.abort()
+        for connection in self.connections:
+            connection.transport.abort()
 
     def texts(self) -> list[str]:
         return [m["content"]["data"] for m in self.media if m["msg_type"] == 17]

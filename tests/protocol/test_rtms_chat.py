@@ -60,7 +60,14 @@ def test_a_whole_message(form: Any) -> None:
 
 @pytest.mark.parametrize(
     ("number", "session"),
-    [(1, "everyone"), (2, "individual"), (3, "group"), (4, "hosts"), (5, "individual"), (6, "other")],
+    [
+        (1, "everyone"),
+        (2, "individual"),
+        (3, "group"),
+        (4, "hosts"),
+        (5, "individual"),
+        (6, "other"),
+    ],
 )
 def test_who_it_is_for(number: int, session: Any) -> None:
     found = told({**BODY, "chat_session": {"type": number, "id": "s"}})

@@ -130,3 +130,18 @@ def test_a_large_message_in_small_pieces_is_held_once() -> None:
     tracemalloc.stop()
     assert [len(message) for message in messages] == [size]
     assert most < 3.5 * size
+
+
+def test_fragments_cost_no_more_than_what_they_hold() -> None:
+    """A message in fragments of nothing, without end, is no way to fill the memory."""
+    _, inbound = opened()
+    inbound.feed(frame(Opcode.TEXT, b"", fin=False))
+    nothing = frame(Opcode.CONT, b"", fin=False) * 5_000
+    inbound.feed(nothing)
+    tracemalloc.start()
+    for _ in range(10):
+        assert inbound.feed(nothing) == []
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < 20_000
+    assert inbound.feed(frame(Opcode.CONT, b"end")) == [b"end"]

@@ -25,6 +25,7 @@ from pipeline.rtms.outputs import (
     SessionChanged,
     StreamPaused,
     TranscriptReceived,
+    Unread,
 )
 from pipeline.rtms.settings import RtmsSettings
 from pipeline.rtms.standing import Standing
@@ -379,3 +380,27 @@ def test_messages_and_bytes_reach_the_metrics() -> None:
     peer.machine.tally.flush()
     assert counter._value.get() - before == 10
     assert size._value.get() - bytes_before == 6400
+
+
+@pytest.mark.parametrize(
+    ("key", "frame", "lost"),
+    [
+        ("all", b'{"msg_type":14,"content":{"data":"AA', "audio"),
+        ("all", b'{"msg_type": 17, "content":{"data":"\xff\xfe"}}', "transcript"),
+        ("all", '{"msg_type":18,"content":"\ud800"}', "chat"),
+        ("all", b'{"msg_type":14,"content":{"data":"AA*A"}}', "audio"),
+        ("all", b'{"msg_type":12,"sequence":', None),
+        ("all", b"<html>", "all"),
+        ("transcript", b"", "transcript"),
+        ("audio", b"[]", "audio"),
+    ],
+)
+def test_what_could_not_be_read_is_told_by_what_it_was(
+    key: str, frame: bytes | str, lost: str | None
+) -> None:
+    peer = Peer()
+    peer.machine._key = key
+    for _ in range(7):  # more often than the fault is
+        effects = peer.sends(frame)
+        assert [e.media for e in effects if isinstance(e, Unread)] == ([lost] if lost else [])
+    assert faults(effects) == []

@@ -669,3 +669,23 @@ def test_a_refusal_about_a_type_the_socket_does_not_carry_is_about_the_socket() 
     story.recovery.replaced(["ws://n"], story.now)
     orders = story.recovery.signaling_ready(URLS, story.now)
     assert [o.socket for o in orders if isinstance(o, Open)] == ["audio"]
+
+
+def test_a_live_stream_that_zoom_forgot_can_be_started_again() -> None:
+    """Back after Zoom's window by Zoom's clock, inside it by ours: the end is that of reason 19."""
+    story = Story().live()
+    story.recovery.closed("signaling", "dropped", story.now)
+    story.after(4)
+    story.recovery.refused("signaling", 2, "", story.now)
+    assert story.over is not None
+    assert (story.over.retryable, story.over.forgotten) == (True, True)
+    assert "start RTMS again" in story.over.detail
+
+
+def test_a_stream_that_was_never_live_and_is_forgotten_is_just_over() -> None:
+    """A webhook repeated long after may be about another meeting of the same number."""
+    story = Story()
+    story.start()
+    story.recovery.refused("signaling", 2, "", story.now)
+    assert story.over is not None
+    assert (story.over.retryable, story.over.forgotten) == (False, True)

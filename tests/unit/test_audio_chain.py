@@ -361,9 +361,33 @@ def test_a_packet_that_cannot_be_decoded_is_counted_and_the_meeting_goes_on(
     sent = in_codec(spoken_tone(48_000, 1), "OPUS", 48_000, 1)
     before = count("undecodable")
     broken = [(at, b"\xff\xff\xff" if n in (60, 61) else data) for n, (at, data) in enumerate(sent)]
-    found = run(tmp_path, broken, codec="OPUS", sample_rate=48_000)
+    built = chain(tmp_path, codec="OPUS", sample_rate=48_000)
+    found = [segment for at, data in broken for segment in built.push("7", "Anna", at, data)]
+    found += built.flush()
     assert count("undecodable") - before == 2
     assert len(found) == 2
+    (lost,) = built.lost()
+    assert (lost.participant, lost.cause) == ("7", "unusable_audio")
+    assert (lost.start_ms, lost.end_ms) == (sent[60][0], sent[62][0])
+
+
+def test_audio_that_is_of_another_codec_is_lost_and_told_while_it_goes_on(tmp_path: Path) -> None:
+    built = chain(tmp_path, codec="OPUS", sample_rate=48_000)
+    told = []
+    for n in range(50 * 130):  # 130 s
+        at = T0 + n * 20
+        assert built.push("7", "Anna", at, b"\xff\xff\xff") == []
+        if n % 25 == 0:
+            built.tick(at)
+            told += built.lost()
+    assert len(told) == 2
+    built.tick(T0 + 132_000)
+    told += built.lost()
+    assert [(a.end_ms, b.start_ms) for a, b in pairwise(told)] == [
+        (T0 + 60_000, T0 + 60_000),
+        (T0 + 120_000, T0 + 120_000),
+    ]
+    assert (told[0].start_ms, told[-1].end_ms) == (T0, T0 + 130_000)
 
 
 def test_an_open_segment_is_durable_within_its_second(tmp_path: Path) -> None:

@@ -93,7 +93,74 @@ async def test_older_timestamps_change_nothing() -> None:
     assert meeting.now_ms() == 20_000
 
 
-@given(st.lists(st.tuples(st.integers(0, 10**6), st.floats(0, 5)), max_size=20))
+HOUR_MS = 3_600_000
+
+
+async def _told(machine: ManualClock, meeting: MeetingClock, base: int, seconds: int) -> list[bool]:
+    """One timestamp a second from ``base`` on."""
+    found = []
+    for second in range(seconds):
+        found.append(meeting.observe(base + second * 1000))
+        await machine.advance(1.0)
+    return found
+
+
+async def test_a_clock_that_is_wrong_for_a_while_does_not_move_the_meeting() -> None:
+    machine = ManualClock()
+    meeting = MeetingClock(machine)
+    assert True not in await _told(machine, meeting, 10_000, 20)
+    found = await _told(machine, meeting, 30_000 + HOUR_MS, 10)
+    assert found == [True] + [False] * 9, "told once"
+    assert meeting.now_ms() == 40_000
+    assert not meeting.observe(40_500)
+    assert meeting.now_ms() == 40_500
+
+
+async def test_a_jump_that_persists_is_believed_and_taken_back_likewise() -> None:
+    machine = ManualClock()
+    meeting = MeetingClock(machine)
+    await _told(machine, meeting, 10_000, 5)
+    found = await _told(machine, meeting, 15_000 + HOUR_MS, 40)
+    assert found.count(True) == 1
+    assert meeting.now_ms() == 55_000 + HOUR_MS
+    found = await _told(machine, meeting, 55_000, 29)
+    assert found.count(True) == 0
+    assert meeting.now_ms() == 84_000 + HOUR_MS
+    assert (await _told(machine, meeting, 84_000, 3)).count(True) == 1
+    assert meeting.now_ms() == 87_000
+
+
+async def test_one_right_timestamp_takes_a_jump_back() -> None:
+    machine = ManualClock()
+    meeting = MeetingClock(machine)
+    await _told(machine, meeting, 10_000, 5)
+    for second in range(60):  # two sockets, one of which is an hour ahead
+        meeting.observe(15_000 + HOUR_MS + second * 1000)
+        meeting.observe(15_000 + second * 1000 - 40)
+        await machine.advance(1.0)
+    assert meeting.now_ms() == 75_000
+
+
+async def test_a_jump_persists_in_the_time_of_the_tape() -> None:
+    machine = ManualClock()
+    meeting = MeetingClock(machine, speed=6.0)
+    meeting.observe(10_000)
+    for half in range(12):
+        meeting.observe(10_000 + HOUR_MS + half * 3_000)
+        await machine.advance(0.5)
+    assert meeting.now_ms() == 10_000 + HOUR_MS + 12 * 3_000
+
+
+async def test_a_replay_of_a_minute_is_no_jump() -> None:
+    machine = ManualClock()
+    meeting = MeetingClock(machine)
+    meeting.observe(100_000)
+    for n in range(600):
+        assert not meeting.observe(40_000 + n * 100)
+    assert meeting.now_ms() == 100_000
+
+
+@given(st.lists(st.tuples(st.integers(0, 2 * 10**5), st.floats(0, 2)), max_size=20))
 def test_meeting_time_never_goes_back(arrivals: list[tuple[int, float]]) -> None:
     async def run() -> None:
         machine = ManualClock()

@@ -108,6 +108,11 @@ def test_everything_else_is_refused_by_its_rule(url: str, rule: str) -> None:
         "64:ff9b::a00:1",
         "2002:7f00:1::",  # 6to4 of 127.0.0.1
         "2002:a9fe:a9fe::",
+        "::127.0.0.1",  # the old "compatible" form
+        "::ffff:0:127.0.0.1",  # translated
+        "64:ff9b:1::a00:1",  # NAT64 with a prefix for use inside networks
+        "fec0::1",  # site-local
+        "4000::1",  # nobody's
     ],
 )
 def test_an_allowed_name_must_not_lead_inside(address: str) -> None:

@@ -125,6 +125,32 @@ def test_the_terminal_can_cut_notes_from_transcript() -> None:
     assert '<a id="' not in body
 
 
+def test_a_stream_that_was_never_received_is_missing_from_its_start_on() -> None:
+    gap = Gap(
+        id="g1",
+        from_ms=START,
+        to_ms=START + 1,
+        media="all",
+        cause="not_connected",
+        detail="nothing was received: Zoom refused the media connection",
+    )
+    text = render(replay(opened(), ev.GapFound(gap=gap)))
+    line = "from 10:00:00 on, everything, nothing was received: Zoom refused the media connection"
+    assert text.count(line + "\n") == 2
+    assert front(text)["x_gaps"] == [line]
+
+
+def test_a_short_gap_does_not_say_that_nothing_is_missing() -> None:
+    gap = Gap(id="g1", from_ms=START, to_ms=START + 480, media="audio", cause="unreadable")
+    text = render(replay(opened(), ev.GapFound(gap=gap)))
+    assert "10:00:00-10:00:00, audio, unreadable (0.5 s)" in text
+
+
+def test_a_clock_that_jumped_makes_times_doubtful() -> None:
+    fault = ev.ProtocolFaulted(stream="S", socket="stream", reason="clock_jump", detail="", at_ms=1)
+    assert "> Zoom's clock jumped during the meeting" in render(replay(opened(), fault))
+
+
 def test_a_gap_is_stated_at_the_top_and_in_its_place() -> None:
     gap = Gap(
         id="g1", from_ms=START + 15_000, to_ms=START + 18_000, media="all", cause="media_lost"

@@ -40,6 +40,17 @@ def test_names_come_from_the_roster_where_zoom_gives_only_an_id() -> None:
     assert (event.what, event.speaker, event.mode) == ("user_hold", "Maya", "agent")
 
 
+def test_a_call_event_that_two_streams_tell_happened_once() -> None:
+    recorder = Recorder(MeetingState("m"), "native")
+    call = out.CallEvent("user_hold", "7", "Maya", "agent", 1_000)
+    told = recorder.beside.call("S", call)
+    assert recorder.beside.call("S2", call) == []
+    again = Recorder(state_of(told), "native").beside  # the process was restarted meanwhile
+    assert again.call("S2", call) == []
+    later = out.CallEvent("user_hold", "7", "Maya", "agent", 9_000)
+    assert len(again.call("S", later)) == 1
+
+
 def test_faults_are_counted_by_kind_over_restarts_and_cut_short() -> None:
     beside = Recorder(MeetingState("m"), "native").beside
     fault = out.ProtocolFault("audio", "bad_base64", "x" * 5_000, b"secret content")

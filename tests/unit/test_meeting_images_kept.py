@@ -123,6 +123,9 @@ def test_only_so_many_are_kept(tmp_path: Path) -> None:
     built = keeper(tmp_path, left=2)
     news = work(built, SHARE, *(shared(s, SLIDES[s // 6 % 4]) for s in range(40)))
     assert len(news) == 2
+    for full in (built, keeper(tmp_path, left=0)):  # also after a restart
+        assert full.trouble is not None
+        assert (full.trouble.kind, full.trouble.retryable) == ("budget", False)
 
 
 def test_nothing_is_kept_that_was_not_asked_for(tmp_path: Path) -> None:

@@ -213,6 +213,102 @@ async def test_a_lost_connection_is_a_gap_of_its_length(world: World) -> None:
     assert await task
 
 
+async def test_a_pause_is_a_gap_that_says_what_it_is(world: World) -> None:
+    _, task, stream = await begin(world)
+    stream.sink.put(said("before", 1_000))
+    stream.sink.put(out.StreamPaused())
+    stream.sink.put(out.ConnectionLost("all", "media_lost", "closed"))
+    stream.sink.put(out.ConnectionBack("all"))
+    stream.sink.put(out.FirstPacket(T0 + 30_000))  # time goes on
+    stream.sink.put(out.StreamResumed())
+    stream.sink.put(said("after", 32_000))
+    stream.over()
+    assert await task
+    state = world.log.state()
+    [gap] = state.missing()
+    assert (gap.media, gap.cause) == ("all", "paused")
+    assert gap.detail == "paused by somebody in the meeting; nothing was sent"
+    assert gap.to_ms - T0 >= 30_000
+    [paused, *_] = [
+        e.body.at_ms
+        for e in await world.log.events()
+        if isinstance(e.body, ev.StreamChanged) and e.body.state == "paused"
+    ]
+    assert gap.from_ms == paused
+
+
+async def test_a_pause_that_outlasts_this_process_is_a_gap_until_it_was_down(world: World) -> None:
+    run, task, stream = await begin(world)
+    stream.sink.put(said("before", 1_000))
+    stream.sink.put(out.StreamPaused())
+    stream.sink.put(out.FirstPacket(T0 + 30_000))
+    await world.until(lambda b: isinstance(b, ev.StreamChanged) and b.state == "paused")
+    await run.close()
+    assert await task is False
+    write(world.spool, Heartbeat(T0 + 40_000, world.clock.now_ms()))
+    second = world.meeting()
+    second.resume()
+    task = asyncio.create_task(second.run())
+    await world.until(lambda b: isinstance(b, ev.StreamOpened) and b.cause == "resume")
+    world.streams[-1].over()
+    assert await task
+    found = [gap for gap in world.log.state().missing() if gap.cause == "paused"]
+    assert [gap.to_ms for gap in found] == [T0 + 40_000]
+
+
+async def test_messages_that_could_not_be_read_are_a_gap(world: World) -> None:
+    world.hears = "native"
+    _, task, stream = await begin(world)
+    stream.sink.put(said("before", 1_000))
+    for n in range(20):
+        stream.sink.put(out.FirstPacket(T0 + 5_000 + n * 100))
+        if n < 5:
+            stream.sink.put(out.ProtocolFault("all", "bad_json", "malformed"))
+        stream.sink.put(out.Unread("transcript"))
+    stream.sink.put(out.Unread("deskshare"))  # the next image shows it
+    stream.over()
+    assert await task
+    [gap] = world.log.state().missing()
+    assert (gap.media, gap.cause, gap.from_ms) == ("transcript", "unreadable", T0 + 1_900)
+    assert 0 <= gap.to_ms - (T0 + 6_900) < 1_000
+    assert gap.detail == "20 messages from Zoom could not be read; words may be missing"
+
+
+async def test_a_hole_in_somebodys_audio_is_right_to_the_packet(world: World) -> None:
+    _, task, stream = await begin(world)
+    stream.sink.put(out.AudioFormat("L16", 16_000, 1, True, 100))
+    for ms in range(0, 3_000, 100):
+        if 1_000 <= ms < 1_500:
+            stream.sink.put(out.Unread("audio"))
+        else:
+            pcm = np.zeros(1_600, dtype="<i2").tobytes()
+            stream.sink.put(out.AudioReceived(7, "Ada", T0 + ms, pcm))
+    stream.over()
+    assert await task
+    [gap] = world.log.state().missing()
+    assert (gap.media, gap.cause, gap.participant) == ("audio", "unreadable", "7")
+    assert (gap.from_ms, gap.to_ms) == (T0 + 1_000, T0 + 1_500)
+
+
+async def test_a_clock_that_is_an_hour_ahead_for_a_while_is_told_and_does_not_move_the_end(
+    world: World,
+) -> None:
+    hour = 3_600_000
+    _, task, stream = await begin(world)
+    stream.sink.put(said("one", 1_000))
+    stream.sink.put(said("two", hour + 3_000))
+    stream.sink.put(said("three", hour + 5_000))
+    stream.sink.put(said("four", 11_000))
+    stream.over()
+    assert await task
+    state = world.log.state()
+    assert state.ended is not None
+    assert 0 <= state.ended.at_ms - (T0 + 12_000) < 5_000
+    assert [u.text for u in state.transcript()] == ["one", "four", "two", "three"]
+    [fault] = state.faults.values()
+    assert (fault.reason, fault.count) == ("clock_jump", 1)
+
+
 async def test_a_repeated_start_is_a_failover_and_webhooks_reach_their_stream(
     world: World,
 ) -> None:

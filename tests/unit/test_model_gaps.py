@@ -101,3 +101,79 @@ def test_holes_lie_within_the_outage(lost: int, away: int, first: int, unsure: i
     meter.back("all", lost + away)
     for found in meter.seen("all", lost + away + first):
         assert lost <= found.from_ms < found.to_ms <= lost + away
+
+
+def test_a_hole_within_one_of_everything_is_told_once() -> None:
+    meter = GapMeter()
+    for media in ("deskshare", "all", "audio"):
+        meter.lost(media, 10_000, "media_lost")
+        meter.back(media, 20_000)
+    assert [(h.media, h.from_ms, h.to_ms) for h in meter.seen("all", 20_100)] == [
+        ("all", 10_000, 20_000)
+    ]
+    assert not meter.open
+    meter.lost("all", 30_000, "media_lost")
+    meter.lost("deskshare", 30_000, "media_lost")
+    meter.back("all", 40_000)
+    meter.back("deskshare", 50_000)  # longer away: its hole is not within the other
+    told = [*meter.seen("all", 40_100), *meter.end(60_000)]
+    assert [(h.media, h.to_ms) for h in told] == [("all", 40_000), ("deskshare", 50_000)]
+
+
+def test_a_pause_is_a_hole_from_pause_to_resumption() -> None:
+    meter = GapMeter()
+    meter.paused(20_000)
+    meter.paused(21_000)
+    assert meter.resumed(28_000) == [hole(20_000, 28_000, "paused")]
+    assert meter.resumed(29_000) == []
+
+
+def test_a_pause_lasts_until_the_end_at_most() -> None:
+    meter = GapMeter()
+    meter.paused(20_000)
+    assert meter.end(28_000) == [hole(20_000, 28_000, "paused")]
+    assert meter.end(28_000) == []
+
+
+def test_a_loss_within_a_pause_is_not_told_twice() -> None:
+    meter = GapMeter()
+    meter.paused(20_000)
+    meter.lost("all", 21_000, "media_lost")
+    meter.back("all", 23_000)
+    assert meter.tick(29_000) == []
+    assert meter.resumed(30_000) == [hole(20_000, 30_000, "paused")]
+    assert meter.end(40_000) == []
+
+
+def test_a_loss_within_a_pause_costs_what_comes_after_it() -> None:
+    meter = GapMeter()
+    meter.paused(20_000)
+    meter.lost("all", 21_000, "media_lost")
+    assert meter.resumed(30_000) == [hole(20_000, 30_000, "paused")]
+    meter.back("all", 33_000)
+    assert meter.seen("all", 33_020) == [hole(30_000, 33_000)]
+
+
+def test_a_pause_seen_only_after_the_return_is_told_once() -> None:
+    meter = GapMeter()
+    meter.paused(20_000)
+    meter.lost("all", 21_000, "media_lost")
+    meter.back("all", 25_000)
+    assert meter.seen("all", 25_020) == []
+    assert meter.resumed(25_050) == [hole(20_000, 25_050, "paused")]
+
+
+def test_a_long_packet_that_was_filled_after_the_return_is_no_sign_of_a_replay() -> None:
+    meter = GapMeter(continues_ms=1_050)
+    meter.lost("audio", 4_000, "media_lost")
+    meter.back("audio", 7_000)
+    (hole,) = meter.seen("audio", 6_400, lasts_ms=1_000)
+    assert (hole.from_ms, hole.to_ms) == (4_000, 7_000)
+
+
+def test_in_an_outage_shorter_than_a_packet_the_next_packet_proves_nothing() -> None:
+    meter = GapMeter(continues_ms=1_050)
+    meter.lost("audio", 4_000, "media_lost")
+    meter.back("audio", 4_500)
+    (hole,) = meter.seen("audio", 4_600, lasts_ms=1_000)
+    assert (hole.from_ms, hole.to_ms) == (4_000, 4_500)

@@ -168,3 +168,9 @@ def test_transcript_language_is_asked_for_by_number() -> None:
 def test_numbers_without_a_name_are_told_apart() -> None:
     assert is_known(StopReason, 26)
     assert not is_known(StopReason, 27)
+
+
+def test_a_picture_as_png_may_be_longer_than_other_messages() -> None:
+    assert RtmsSettings().message_limit == 4 << 20
+    assert RtmsSettings(share_codec="PNG").message_limit == 32 << 20
+    assert RtmsSettings(share_codec="PNG", max_message_bytes=1 << 20).message_limit == 1 << 20

@@ -267,6 +267,11 @@ def test_text_is_never_an_option() -> None:
     assert len(voice.say("en-us", "--version is what I said")) > 8_000
 
 
+def test_more_text_than_can_be_said_at_once() -> None:
+    with pytest.raises(BadInput, match=r"characters\): .*make it several turns"):
+        engine("flite").say("slt", "word " * 100_000)
+
+
 def test_no_engine_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(NotFound, match="apt-get install flite"):

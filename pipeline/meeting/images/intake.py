@@ -83,13 +83,17 @@ class ImageIntake:
         self._failures = 0
         self._at_ms = 0
 
+    def wants(self, media: ImageMedia) -> bool:
+        """Whether anything is kept of it."""
+        return self._wanted[media] and not self._broken
+
     def put(self, item: Item) -> None:
         """Take an image, or what concerns images, in its place among them."""
         if not isinstance(item, out.ImageReceived):
             self._waiting.offer((False, item))
             return
         media = item.media
-        if not self._wanted[media] or self._broken:
+        if not self.wants(media):
             return
         size = len(item.data)
         if self._bytes + size > BYTES or not self._waiting.offer((media in self._skips, item)):

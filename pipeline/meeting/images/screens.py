@@ -41,8 +41,9 @@ class Screens:
         self._who = Who()
         self._looked_ms: int | None = None
         self._refused_ms: int | None = None
+        self._most = settings.max_keyframes
         self.left = left
-        self.trouble: StorageError | None = None
+        self.trouble: StorageError | None = None if left > 0 else self._full()
 
     def take(self, codec: str, at_ms: int, who: Who, data: bytes) -> list[PictureKept]:
         """One message's image."""
@@ -105,4 +106,10 @@ class Screens:
         self.trouble = self._refused_ms = None
         self._picker.kept(now_ms)
         self.left -= 1
+        if self.left <= 0:
+            self.trouble = self._full()
         return [kept]
+
+    def _full(self) -> StorageError:
+        text = f"{self._most} pictures are kept of this meeting, no more (meeting.max_keyframes)"
+        return StorageError(text, kind="budget")
