@@ -55,19 +55,31 @@ async def dial(
     settings: RtmsSettings,
 ) -> Transport:
     """The first URL and address that takes a connection; only addresses that ``guard`` let pass
-    are connected to. Raises an OutsideError, one that may pass if there is one."""
+    are connected to. One address of each URL is tried before the others: a host that swallows
+    packets must not use up Zoom's window. Raises an OutsideError, one that may pass if there is
+    one."""
     errors: list[OutsideError] = []
+    others: list[tuple[str, str]] = []
+
+    async def taken(url: str, address: str) -> Transport | None:
+        try:
+            return await connect(url, address=address, settings=settings)
+        except ZoomError as error:
+            errors.append(error)
+            return None
+
     for url in urls:
         try:
             addresses = await _looked_up(url, guard, resolver, settings.connect_timeout_s)
         except OutsideError as error:
             errors.append(error)
             continue
-        for address in addresses[:_ADDRESSES]:
-            try:
-                return await connect(url, address=address, settings=settings)
-            except ZoomError as error:
-                errors.append(error)
+        others += [(url, address) for address in addresses[1:_ADDRESSES]]
+        if addresses and (wire := await taken(url, addresses[0])) is not None:
+            return wire
+    for url, address in others:
+        if (wire := await taken(url, address)) is not None:
+            return wire
     raise next(
         (error for error in errors if error.retryable),
         errors[-1] if errors else ZoomError("no websocket URL", kind="no_url"),

@@ -438,6 +438,29 @@ async def test_a_dead_first_url_is_followed_by_the_next(zoom: FakeZoom) -> None:
     await end(zoom, client)
 
 
+async def test_a_url_whose_addresses_are_all_dead_does_not_use_up_the_window() -> None:
+    tried: list[tuple[str, str]] = []
+
+    async def connect(url: str, *, address: str, settings: RtmsSettings) -> transport.Transport:
+        tried.append((url, address))
+        raise ZoomError("no answer to the connection", kind="timeout", retryable=True)
+
+    def resolver(host: str, port: int) -> list[str]:
+        return ["127.0.0.1", "127.0.0.2", "127.0.0.3"]
+
+    urls = ("ws://localhost:1/a", "ws://localhost:2/b")
+    with pytest.raises(ZoomError, match="no answer"):
+        await dial(
+            urls,
+            guard=UrlGuard(allow_loopback=True),
+            resolver=resolver,
+            connect=connect,
+            settings=RtmsSettings(),
+        )
+    assert [address for _, address in tried] == [f"127.0.0.{n}" for n in (1, 1, 2, 3, 2, 3)]
+    assert [url for url, _ in tried[:2]] == list(urls)
+
+
 async def test_forbidden_addresses_are_never_connected_to(zoom: FakeZoom) -> None:
     connected: list[str] = []
 
