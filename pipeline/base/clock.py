@@ -103,31 +103,31 @@ class MeetingClock:
         self._seen_at = 0.0
         self._jump: tuple[int, float] | None = None  # its first timestamp, and when that came
 
-    def observe(self, timestamp_ms: int) -> bool:
+    def observe(self, timestamp_ms: int) -> int:
         """Take note of a timestamp that arrived; ones that are a little older than the clock change
-        nothing. Whether a jump ahead begins with this one, or a jump back is believed: times that
-        are stated here are doubtful."""
+        nothing. When a jump ahead begins with this one, or a jump back is believed, by how much it
+        is off (ms): times that are stated here are doubtful. Else 0."""
         now = self.now_ms()
         if now is None or now < timestamp_ms <= now + JUMP_MS:
             self._set(timestamp_ms)
-            return False
+            return 0
         if now - JUMP_MS <= timestamp_ms <= now:
             self._jump = None
-            return False
+            return 0
         return self._jumped(timestamp_ms, now)
 
-    def _jumped(self, timestamp_ms: int, now: int) -> bool:
+    def _jumped(self, timestamp_ms: int, now: int) -> int:
         at = self._clock.monotonic()
         if self._jump is not None:
             first_ms, since = self._jump
             passed_ms = (at - since) * self._speed * 1000
             if abs(first_ms + passed_ms - timestamp_ms) <= JUMP_MS:
                 if passed_ms < PERSISTS_MS:
-                    return False
+                    return 0
                 self._set(timestamp_ms)
-                return timestamp_ms < now
+                return min(0, timestamp_ms - now)
         self._jump = (timestamp_ms, at)
-        return timestamp_ms > now
+        return max(0, timestamp_ms - now)
 
     def _set(self, timestamp_ms: int) -> None:
         self._seen_ms = timestamp_ms

@@ -244,13 +244,13 @@ class StreamRun:
 
     def _observe(self, at_ms: int) -> None:
         """A time that was stated. One that cannot be is told once; the words are kept with it."""
-        before = self._now()
-        if self._clock.observe(at_ms) and not self._jumped:
+        off_ms = self._clock.observe(at_ms)
+        if off_ms and not self._jumped:
             self._jumped = True
             metrics.PROTOCOL_ERRORS.labels("stream", "clock_jump").inc()
-            ahead_s = (at_ms - before) / 1000
-            detail = f"a timestamp is {ahead_s:+,.0f} s from the meeting's time"
-            self._inbox.offer((before, out.ProtocolFault("stream", "clock_jump", detail)))
+            detail = f"a timestamp is {off_ms / 1000:+,.0f} s from the meeting's time"
+            fault = out.ProtocolFault("stream", "clock_jump", detail)
+            self._inbox.offer((at_ms - off_ms, fault))
 
     def _saw(self, media: str, at_ms: int, lasts_ms: int = 0) -> None:
         self._observe(at_ms)

@@ -100,7 +100,7 @@ async def _told(machine: ManualClock, meeting: MeetingClock, base: int, seconds:
     """One timestamp a second from ``base`` on."""
     found = []
     for second in range(seconds):
-        found.append(meeting.observe(base + second * 1000))
+        found.append(bool(meeting.observe(base + second * 1000)))
         await machine.advance(1.0)
     return found
 
