@@ -18,11 +18,11 @@ from pipeline.base import metrics
 from pipeline.base.clock import MeetingClock
 from pipeline.base.errors import EngineError, StorageError
 from pipeline.meeting import heartbeat
+from pipeline.meeting.audio_intake import spooled
 from pipeline.meeting.heartbeat import Heartbeat
 from pipeline.meeting.parts import Parts
 from pipeline.meeting.patient_log import PatientLog
 from pipeline.meeting.recorder import Recorder
-from pipeline.meeting.stream_run import spooled
 from pipeline.meeting.streams import Streams
 from pipeline.meeting.transcriber import Transcriber
 from pipeline.model import events as ev

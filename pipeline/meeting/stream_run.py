@@ -19,9 +19,7 @@ from pipeline.base import metrics
 from pipeline.base.channel import Channel
 from pipeline.base.clock import Clock, MeetingClock
 from pipeline.base.errors import EngineError
-from pipeline.meeting.audio_intake import AUDIO as AUDIO
 from pipeline.meeting.audio_intake import AudioIntake
-from pipeline.meeting.audio_intake import spooled as spooled
 from pipeline.meeting.images.intake import ImageIntake
 from pipeline.meeting.native import NativeTranscript
 from pipeline.meeting.recorder import UNSURE_MS, Recorder

@@ -66,6 +66,8 @@ class Codec(NamedTuple):
         return self.name
 
 
+PRODUCTS: tuple[Product, ...] = ("meeting", "webinar", "session", "contact_center", "phone")
+
 CODECS: Final = (
     Codec("L16 16k", "L16", 16000, every_ms=100),
     Codec("OPUS stereo", "OPUS", 48000, 2),

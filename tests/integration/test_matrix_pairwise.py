@@ -8,11 +8,10 @@ from pathlib import Path
 import pytest
 
 from pipeline.model.events import Product
-from tests.integration.matrix import CODECS, FAULTS, Case, check, make_tape, played
+from tests.integration.matrix import CODECS, FAULTS, PRODUCTS, Case, check, make_tape, played
 from tests.pairwise import pairwise
 from tests.tone_tape import ToneTape
 
-PRODUCTS: tuple[Product, ...] = ("meeting", "webinar", "session", "contact_center", "phone")
 IN_CI = CODECS[:4]
 """One of each codec; every other format meets every layout below, the rest is tests/slow."""
 CASES = [Case(*row) for row in pairwise(FAULTS, IN_CI, PRODUCTS, ("all", "split"))]

@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 
 from pipeline.model.events import Product
-from tests.integration.matrix import CODECS, FAULTS, Case, check, make_tape, played
+from tests.integration.matrix import CODECS, FAULTS, PRODUCTS, Case, check, make_tape, played
 from tests.tone_tape import ToneTape
 
-PRODUCTS: tuple[Product, ...] = ("meeting", "webinar", "session", "contact_center", "phone")
 CASES = [Case(*row) for row in itertools.product(FAULTS, CODECS, PRODUCTS, ("all", "split"))]
 
 
