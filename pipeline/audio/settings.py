@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 
@@ -38,6 +40,10 @@ class AudioSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     alone_ms: int = 2_000
     """The same when nobody sends, by the meeting's clock: longer, for there a stall of the network
     or of a fast replay looks like silence."""
+    record: Literal["off", "flac", "opus"] = "off"
+    """Keep everybody's audio: lossless, or Opus (about 1/8 of the size)."""
+    record_mixed: bool = True
+    """Beside the participants' files, one of all of them together."""
     spool_ms: int = 1_000
     """An open segment is made durable at least this often (audio time)."""
     memory_s: float = 600.0

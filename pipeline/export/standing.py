@@ -34,11 +34,13 @@ _STAGES = {
     "summarize": "Notes",
     "store": "Store",
     "images": "Pictures",
+    "recording": "Recording",
 }
 _WORDS = {
     "native": "Zoom's own transcript",
     "local": "speech-to-text on this machine",
-    "both": "Zoom's own transcript, gaps filled by speech-to-text on this machine",
+    "whisper": "speech-to-text on this machine (Whisper)",
+    "both": "Zoom's own transcript, gaps filled by speech-to-text of our own",
 }
 
 
@@ -110,7 +112,7 @@ def stage_line(stage: StageHealth) -> str | None:
 def words_from(state: MeetingState) -> str:
     """Where the shown words come from."""
     engine = state.opened.engine if state.opened else "native"
-    return _WORDS[engine]
+    return _WORDS.get(engine, f"speech-to-text of a configured server ({engine})")
 
 
 def notes_label(state: MeetingState) -> str:

@@ -7,7 +7,6 @@ Everything that is not audio goes through here in the order in which it arrived;
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal
 
 import msgspec
 
@@ -21,7 +20,8 @@ from pipeline.model.speech import Gap, Role, Segment, Source, Utterance
 from pipeline.model.state import MeetingState
 from pipeline.rtms import outputs as out
 
-Engine = Literal["native", "local", "both"]
+Engine = str
+"""Where words come from: ``native``, ``both`` (native first), or an engine's name."""
 
 UNSURE_MS = 1_500
 """A killed process may have received so much that was not durable yet: open segments are spooled
@@ -52,11 +52,11 @@ class Recorder:
     """
 
     def __init__(self, state: MeetingState, engine: Engine) -> None:
-        self._primary: Source = "local" if engine == "local" else "native"
+        self._primary = _primary(engine)
         self._names = {p.id: p.name for p in state.participants.values()}
         self._here = {p.id for p in state.participants.values() if p.left_ms is None}
         before = state.opened.engine if state.opened is not None else engine
-        self._primary_before: Source = "local" if before == "local" else "native"
+        self._primary_before = _primary(before)
         self._inherited: frozenset[str] = frozenset()
         self._utterance_count = len(state.utterances)
         self._segment_count = len(state.segments)
@@ -243,6 +243,10 @@ class Recorder:
         middle = (start_ms + end_ms) // 2
         filled = any(gap.from_ms <= middle <= gap.to_ms for gap in self._primary_gaps)
         return "fill" if filled else "comparison"
+
+
+def _primary(engine: Engine) -> Source:
+    return "native" if engine in ("native", "both") else "local"
 
 
 def _within(utterance: Utterance, gap: Gap) -> bool:

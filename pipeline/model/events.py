@@ -13,9 +13,10 @@ import msgspec
 
 from pipeline.model.happening import Clip, Image
 from pipeline.model.notes import Patch
-from pipeline.model.speech import Gap, Message, Segment, Utterance
+from pipeline.model.speech import Gap, Message, Recording, Segment, Utterance
 
-Product = Literal["meeting", "webinar", "session", "contact_center", "phone"]
+Product = Literal["meeting", "webinar", "session", "contact_center", "phone", "file"]
+"""``file``: audio files that were transcribed as if they had been a meeting."""
 
 
 class _Body(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", omit_defaults=True):
@@ -31,14 +32,14 @@ class MeetingOpened(
     tag="meeting_opened",
 ):
     """First event of every log. ``zoom_id`` is the id in the webhook (opaque). ``zone`` is the
-    IANA zone dates are resolved in."""
+    IANA zone dates are resolved in. ``engine``: where words come from, as ``--stt`` names it."""
 
     product: Product
     zoom_id: str
     started_ms: int
     zone: str = "UTC"
     title: str | None = None
-    engine: Literal["native", "local", "both"] = "native"
+    engine: str = "native"
 
 
 class StreamOpened(
@@ -141,11 +142,15 @@ class SegmentClosed(
     tag="segment_closed",
 ):
     """A segment is settled: ``text`` (its utterance is in the same commit), ``empty`` (the
-    engine heard no words) or ``failed`` (a gap is in the same commit)."""
+    engine heard no words), ``failed`` (a gap is in the same commit) or ``merged`` (it was decoded
+    with the segment before it, whose utterance covers both).
+
+    ``doubt``: why the text may be made up; the segment's audio is kept until ``DoubtResolved``."""
 
     segment: str
-    outcome: Literal["text", "empty", "failed"]
+    outcome: Literal["text", "empty", "failed", "merged"]
     detail: str = ""
+    doubt: str = ""
 
 
 class UtteranceSaid(
@@ -226,7 +231,7 @@ class StageChanged(
 ):
     """Health of a stage as shown in the meeting's state; written when it changes."""
 
-    stage: Literal["stream", "transcribe", "summarize", "store", "images"]
+    stage: Literal["stream", "transcribe", "summarize", "store", "images", "recording"]
     state: Literal["ok", "degraded", "failed"]
     at_ms: int
     error: str = ""
@@ -347,6 +352,23 @@ class ProtocolFaulted(_Body, frozen=True, kw_only=True, tag="protocol_faulted"):
     count: int = 1
 
 
+class DoubtResolved(_Body, frozen=True, kw_only=True, tag="doubt_resolved"):
+    """A doubtful segment is settled for good, and its audio is deleted: ``retranscribed`` (another
+    try gave words without a doubt; the utterance's next revision is in the same commit),
+    ``accepted`` or ``rejected`` by a person (rejected: the utterance is deleted)."""
+
+    segment: str
+    how: Literal["retranscribed", "accepted", "rejected"]
+    at_ms: int
+    detail: str = ""
+
+
+class RecordingKept(_Body, frozen=True, kw_only=True, tag="recording_kept"):
+    """Audio is being recorded; the same id again once its file is complete."""
+
+    recording: Recording
+
+
 Body = (
     MeetingOpened
     | StreamOpened
@@ -373,6 +395,8 @@ Body = (
     | ImageKept
     | ClipKept
     | ProtocolFaulted
+    | DoubtResolved
+    | RecordingKept
 )
 
 

@@ -13,6 +13,35 @@ Role = Literal["primary", "fill", "comparison"]
 SHOWN: tuple[Role, ...] = ("primary", "fill")
 
 Source = Literal["native", "local", "import"]
+"""Where words come from: ``native`` is Zoom's transcript, ``local`` our own speech-to-text from the
+meeting's audio, whichever engine it ran on (``Utterance.engine``)."""
+
+Attribution = Literal["stream", "active_speaker", "unknown"]
+"""How it is known who spoke: ``stream``: the audio (or Zoom's transcript) was that person's own;
+``active_speaker``: mixed audio, by what Zoom said of who spoke then; ``unknown``: mixed audio, and
+nobody can be named with confidence."""
+
+
+class Word(msgspec.Struct, frozen=True, array_like=True):
+    """A word with its times (meeting time, Unix ms) and the engine's confidence (0..1), if told."""
+
+    text: str
+    start_ms: int
+    end_ms: int
+    confidence: float | None = None
+
+
+class Correction(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A word that was replaced after the engine heard another. ``at``: characters before it in the
+    utterance's text as it stands. ``source``: where ``now`` is known from. ``undone``: a person
+    took it back; it must not be made again."""
+
+    at: int
+    was: str
+    now: str
+    source: Literal["roster", "glossary", "calendar"]
+    why: str = ""
+    undone: bool = False
 
 
 class Participant(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,8 +58,10 @@ class Utterance(msgspec.Struct, frozen=True, kw_only=True):
 
     ``id`` is ``u1``, ``u2``, ... within the meeting and never changes; a correction is the same
     id with the next ``revision``; ``deleted`` is a revision too. ``participant`` and ``speaker``
-    are None when nobody can be named with confidence. ``segment`` is the audio segment it was
-    made from, None for native transcript. ``language`` is a BCP-47 tag or None when unknown.
+    are None when nobody can be named with confidence. ``segment`` is the (first) audio segment it
+    was made from, None for native transcript. ``language`` is a BCP-47 tag or None when unknown.
+    ``speaker_confidence`` (0..1) is told for ``active_speaker``. ``doubt``: why the words may be
+    made up (its audio is kept until that is resolved), None when nothing speaks against them.
     """
 
     id: str
@@ -47,6 +78,12 @@ class Utterance(msgspec.Struct, frozen=True, kw_only=True):
     confidence: float | None = None
     segment: str | None = None
     deleted: bool = False
+    attribution: Attribution = "stream"
+    speaker_confidence: float | None = None
+    engine: str | None = None
+    doubt: str | None = None
+    words: tuple[Word, ...] = ()
+    corrections: tuple[Correction, ...] = ()
 
 
 class SharedFile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -106,7 +143,9 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
     """A stretch of one participant's speech whose audio is durable in the meeting's spool.
 
     ``id`` is ``s1``, ``s2``, ...; ``file`` is relative to the meeting's spool folder and holds
-    signed 16-bit little-endian mono PCM at 16 kHz, ``samples`` of them.
+    signed 16-bit little-endian mono PCM at 16 kHz, ``samples`` of them. ``speech_ms``: how much of
+    it the VAD took for speech; ``level_db``: its loudness (RMS, dB of full scale); ``joined``: it
+    goes on, without a pause, where the segment before it of the same voice was cut.
     """
 
     id: str
@@ -117,6 +156,30 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
     samples: int
     participant: str | None = None
     speaker: str | None = None
+    attribution: Attribution = "stream"
+    speaker_confidence: float | None = None
+    speech_ms: int | None = None
+    level_db: float | None = None
+    joined: bool = False
+
+
+class Recording(msgspec.Struct, frozen=True, kw_only=True):
+    """Kept audio of one participant (None: mixed) over one stream, opt-in. ``file`` is relative to
+    the meeting's ``recordings`` folder; its first sample is at ``from_ms`` (meeting time), it has
+    ``samples`` at ``sample_rate`` Hz, silence wherever nothing was heard. ``state``: ``open`` while
+    it is written."""
+
+    id: str
+    stream: str
+    file: str
+    codec: Literal["flac", "opus"]
+    from_ms: int
+    sample_rate: int
+    samples: int = 0
+    participant: str | None = None
+    speaker: str | None = None
+    mixed: bool = False
+    state: Literal["open", "complete"] = "open"
 
 
 class Gap(msgspec.Struct, frozen=True, kw_only=True):

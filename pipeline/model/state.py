@@ -15,6 +15,7 @@ from pipeline.model.speech import (
     Message,
     Participant,
     Reaction,
+    Recording,
     Segment,
     Utterance,
 )
@@ -47,6 +48,8 @@ class MeetingState:
         self.clips: dict[str, Clip] = {}
         self.faults: dict[str, FaultSeen] = {}  # by "socket reason"
         self.sessions: dict[str, str] = {}
+        self.recordings: dict[str, Recording] = {}
+        self.doubts: dict[str, str] = {}  # why, by segment; not resolved
         self.chat_groups: dict[str, str] = {}
         self.stages: dict[str, StageHealth] = {}
         self.calls: list[ev.LlmCalled] = []
@@ -157,7 +160,10 @@ class MeetingState:
             case ev.SegmentSpooled() as body:
                 self.segments[body.segment.id] = body.segment
             case ev.SegmentClosed() as body:
-                self.outcomes.setdefault(body.segment, body)
+                if body.segment not in self.outcomes:
+                    self.outcomes[body.segment] = body
+                    if body.doubt:
+                        self.doubts[body.segment] = body.doubt
             case ev.UtteranceSaid(utterance=utterance):
                 old = self.utterances.get(utterance.id)
                 if old is None or utterance.revision > old.revision:
@@ -211,6 +217,10 @@ class MeetingState:
                 self.chat_groups.update(names)
             case ev.SessionChanged(session=session, state=state):
                 self.sessions[session] = state
+            case ev.DoubtResolved(segment=segment):
+                self.doubts.pop(segment, None)
+            case ev.RecordingKept(recording=recording):
+                self.recordings[recording.id] = recording
             case ev.ImageKept(image=image):
                 self.images[image.id] = image
             case ev.ClipKept(clip=clip):

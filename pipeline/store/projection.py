@@ -16,7 +16,7 @@ import msgspec
 from pipeline.model import events as ev
 from pipeline.model.happening import Clip, FaultSeen, Happening, Image
 from pipeline.model.notes import Add, Merge, NoteItem, Notes, Patch
-from pipeline.model.speech import SHOWN, Gap, Message, Participant, Utterance
+from pipeline.model.speech import SHOWN, Gap, Message, Participant, Recording, Segment, Utterance
 from pipeline.model.state import MeetingState
 from pipeline.model.view import StreamView
 
@@ -36,13 +36,15 @@ def _names(struct: type[msgspec.Struct]) -> tuple[str, ...]:
     return struct.__struct_fields__
 
 
-_SEGMENT = ("id", "stream", "start_ms", "end_ms", "file", "samples", "participant", "speaker")
 _CALL = _names(ev.LlmCalled)
 
 MESSAGE_JSON = ("files", "reactions")
 """The last fields of a message, which stand as JSON in their columns."""
 
-_OLD_STREAM, _OLD_MESSAGE = 7, 9
+UTTERANCE_JSON = ("words", "corrections")
+"""The last fields of an utterance, which stand as JSON in their columns."""
+
+_OLD_STREAM, _OLD_MESSAGE, _OLD_UTTERANCE, _OLD_SEGMENT = 7, 9, 14, 8
 """Fields of the first schema; later ones have their columns behind its last one."""
 
 TABLES: Mapping[str, Table] = {
@@ -67,8 +69,17 @@ TABLES: Mapping[str, Table] = {
         fixed=("position",),
     ),
     "participant": Table((*_names(Participant), "position"), fixed=("position",)),
-    "segment": Table((*_SEGMENT, "outcome", "outcome_detail")),
-    "utterance": Table((*_names(Utterance), "seq")),
+    "segment": Table(
+        (
+            *_names(Segment)[:_OLD_SEGMENT],
+            *("outcome", "outcome_detail"),
+            *_names(Segment)[_OLD_SEGMENT:],
+            "doubt",
+        )
+    ),
+    "utterance": Table(
+        (*_names(Utterance)[:_OLD_UTTERANCE], "seq", *_names(Utterance)[_OLD_UTTERANCE:])
+    ),
     "message": Table((*_names(Message)[:_OLD_MESSAGE], "seq", *_names(Message)[_OLD_MESSAGE:])),
     "gap": Table(_names(Gap)),
     "note_item": Table(
@@ -94,6 +105,7 @@ TABLES: Mapping[str, Table] = {
     "fault": Table(("id", *_names(FaultSeen))),
     "chat_group": Table(("id", "name")),
     "session": Table(("id", "state")),
+    "recording": Table(_names(Recording)),
     "passage": Table(("kind", "ref", "speaker", "text", "at_ms"), keys=2),
 }
 """All projections. The columns are those of the migrations (tested)."""
@@ -155,6 +167,10 @@ def _beside(state: MeetingState, event: ev.Event) -> list[Row]:
             return [_row("clip", clip)]
         case ev.ProtocolFaulted() as body:
             return [_fault(state, f"{body.socket} {body.reason}")]
+        case ev.DoubtResolved(segment=name):
+            return [_segment(state, name)] if name in state.segments else []
+        case ev.RecordingKept(recording=recording):
+            return [_row("recording", recording)]
         case _:
             return []
 
@@ -188,6 +204,7 @@ def all_rows(state: MeetingState) -> Iterator[Row]:
     yield from (_row("happening", found) for found in state.happenings.values())
     yield from (_row("image", found) for found in state.images.values())
     yield from (_row("clip", found) for found in state.clips.values())
+    yield from (_row("recording", found) for found in state.recordings.values())
     yield from (_fault(state, name) for name in state.faults)
     yield from (_pair("chat_group", *pair) for pair in state.chat_groups.items())
     yield from (_pair("session", *pair) for pair in state.sessions.items())
@@ -207,15 +224,20 @@ def _segment(state: MeetingState, name: str) -> Row:
     segment = state.segments[name]
     closed = state.outcomes.get(name)
     outcome = (None, None) if closed is None else (closed.outcome, closed.detail)
-    values = tuple(getattr(segment, column) for column in _SEGMENT)
-    return Row("segment", (name,), (*values, *outcome))
+    values = msgspec.structs.astuple(segment)
+    old, new = values[:_OLD_SEGMENT], values[_OLD_SEGMENT:]
+    return Row("segment", (name,), (*old, *outcome, *new, state.doubts.get(name)))
 
 
 def _utterance(state: MeetingState, name: str) -> list[Row]:
     said = state.utterances[name]
     shown = said.role in SHOWN and not said.deleted
+    words = msgspec.json.encode(said.words).decode()
+    corrections = msgspec.json.encode(said.corrections).decode()
+    plain = msgspec.structs.astuple(said)[: -len(UTTERANCE_JSON)]
+    old, new = plain[:_OLD_UTTERANCE], plain[_OLD_UTTERANCE:]
     return [
-        Row("utterance", (name,), (*msgspec.structs.astuple(said), state.seqs[name])),
+        Row("utterance", (name,), (*old, state.seqs[name], *new, words, corrections)),
         _passage("utterance", name, said.speaker, said.text, said.start_ms, shown=shown),
     ]
 
@@ -233,7 +255,7 @@ def _message(state: MeetingState, name: str) -> list[Row]:
     ]
 
 
-def _row(table: str, found: Happening | Image | Clip) -> Row:
+def _row(table: str, found: Happening | Image | Clip | Recording) -> Row:
     return Row(table, (found.id,), msgspec.structs.astuple(found))
 
 

@@ -20,12 +20,15 @@ from pipeline.model.happening import Clip, FaultSeen, Happening, Image
 from pipeline.model.notes import NoteItem
 from pipeline.model.speech import (
     SHOWN,
+    Correction,
     Gap,
     Message,
     Participant,
     Reaction,
+    Recording,
     SharedFile,
     Utterance,
+    Word,
 )
 from pipeline.model.state import MeetingState
 from pipeline.model.view import MeetingView, StageHealth, StreamView
@@ -230,7 +233,17 @@ class Reader:
             "SELECT * FROM utterance WHERE meeting = ? AND NOT deleted"
             " ORDER BY start_ms, end_ms, CAST(substr(id, 2) AS INTEGER)",
         )
-        return [_struct(Utterance, row, deleted=False) for row in rows if row["role"] in SHOWN]
+        return [
+            _struct(
+                Utterance,
+                row,
+                deleted=False,
+                words=msgspec.json.decode(row["words"], type=tuple[Word, ...]),
+                corrections=msgspec.json.decode(row["corrections"], type=tuple[Correction, ...]),
+            )
+            for row in rows
+            if row["role"] in SHOWN
+        ]
 
     def chat(self, meeting: str) -> list[Message]:
         """Chat messages to show, by time."""
@@ -291,6 +304,14 @@ class Reader:
             "SELECT * FROM clip WHERE meeting = ? ORDER BY CAST(substr(id, 2) AS INTEGER)",
         )
         return [_struct(Clip, row) for row in rows]
+
+    def recordings(self, meeting: str) -> list[Recording]:
+        """Kept audio, in order."""
+        rows = self._of(
+            meeting,
+            "SELECT * FROM recording WHERE meeting = ? ORDER BY CAST(substr(id, 2) AS INTEGER)",
+        )
+        return [_struct(Recording, row, mixed=bool(row["mixed"])) for row in rows]
 
     def faults(self, meeting: str) -> list[FaultSeen]:
         """Kinds of things from Zoom that could not be used, oldest first."""

@@ -8,7 +8,15 @@ from typing import Literal
 import numpy as np
 
 from pipeline.base import metrics
-from pipeline.transcribe.engine import SAMPLE_RATE, Capabilities, Engine, Pcm, Transcription
+from pipeline.transcribe.engine import (
+    NO_HINTS,
+    SAMPLE_RATE,
+    Capabilities,
+    Engine,
+    Hints,
+    Pcm,
+    Transcription,
+)
 
 Suspicion = Literal["loop", "rate"]
 
@@ -64,19 +72,19 @@ class Guarded:
     def capabilities(self) -> Capabilities:
         return self._engine.capabilities
 
-    async def transcribe(self, pcm: Pcm) -> Transcription:
+    async def transcribe(self, pcm: Pcm, hints: Hints = NO_HINTS) -> Transcription:
         """As the engine, with low ``confidence`` where the text stays suspicious."""
-        first = await self._engine.transcribe(pcm)
+        first = await self._engine.transcribe(pcm, hints)
         seconds = len(pcm) / SAMPLE_RATE
         reason = suspicion(first.text, seconds)
         if reason is None:
             return first
         metrics.STT_SUSPECT.labels(reason).inc()
         # An engine answers the same to the same samples; silence around them moves its frames.
-        second = await self._engine.transcribe(np.pad(pcm, SAMPLE_RATE // 4))
+        second = await self._engine.transcribe(np.pad(pcm, SAMPLE_RATE // 4), hints)
         if suspicion(second.text, seconds) is None:
             return second
-        return Transcription(first.text, first.language, LOW)
+        return Transcription(first.text, first.language, LOW, doubt=reason)
 
     async def close(self) -> None:
         await self._engine.close()

@@ -11,7 +11,14 @@ from concurrent.futures import Future
 from typing import Any, ClassVar
 
 from pipeline.base.errors import EngineError
-from pipeline.transcribe.engine import SAMPLE_RATE, Capabilities, Pcm, Transcription
+from pipeline.transcribe.engine import (
+    NO_HINTS,
+    SAMPLE_RATE,
+    Capabilities,
+    Hints,
+    Pcm,
+    Transcription,
+)
 from pipeline.transcribe.settings import TranscribeSettings
 
 OPTIONS = {"vad_threshold": "0", "identify_speakers": "false", "return_audio_data": "false"}
@@ -39,7 +46,7 @@ class LocalEngine:
     The event loop is never blocked, and a decode that hangs does not keep the process alive.
     """
 
-    capabilities = Capabilities(name="moonshine-tiny-en", languages=("en",))
+    capabilities = Capabilities(name="moonshine-tiny-en", languages=("en",), partials=True)
 
     _stuck: ClassVar[list[threading.Thread]] = []
 
@@ -68,7 +75,7 @@ class LocalEngine:
         with _LOADING:
             return cls(*_load())
 
-    async def transcribe(self, pcm: Pcm) -> Transcription:
+    async def transcribe(self, pcm: Pcm, hints: Hints = NO_HINTS) -> Transcription:  # noqa: ARG002
         """The words of one segment.
 
         Raises EngineError (retryable ``decode``; ``closed`` after ``close``).

@@ -7,7 +7,14 @@ from collections.abc import Callable, Iterable
 
 from pipeline.base.clock import Clock, SystemClock
 from pipeline.base.errors import EngineError
-from pipeline.transcribe.engine import SAMPLE_RATE, Capabilities, Pcm, Transcription
+from pipeline.transcribe.engine import (
+    NO_HINTS,
+    SAMPLE_RATE,
+    Capabilities,
+    Hints,
+    Pcm,
+    Transcription,
+)
 
 
 class Hang:
@@ -36,6 +43,7 @@ class ScriptedEngine:
     ) -> None:
         self.capabilities = Capabilities(name="scripted")
         self.heard: list[Pcm] = []
+        self.hints: list[Hints] = []
         self.closed = False
         self._answers = answers if callable(answers) else iter(answers)
         self._otherwise = otherwise
@@ -44,8 +52,9 @@ class ScriptedEngine:
         self._speed_up = speed_up
         self._clock = clock or SystemClock()
 
-    async def transcribe(self, pcm: Pcm) -> Transcription:
+    async def transcribe(self, pcm: Pcm, hints: Hints = NO_HINTS) -> Transcription:
         self.heard.append(pcm)
+        self.hints.append(hints)
         answer = (
             self._answers(pcm) if callable(self._answers) else next(self._answers, self._otherwise)
         )

@@ -13,7 +13,16 @@ from pipeline.base.ids import SequentialIds
 from pipeline.model import events as ev
 from pipeline.model.happening import Clip, Image
 from pipeline.model.notes import Add, Close, Evidence, Merge, NoteItem, Op, Patch, Retract, Update
-from pipeline.model.speech import Gap, Message, Segment, SharedFile, Utterance
+from pipeline.model.speech import (
+    Correction,
+    Gap,
+    Message,
+    Recording,
+    Segment,
+    SharedFile,
+    Utterance,
+    Word,
+)
 from pipeline.store.settings import StoreSettings
 from pipeline.store.store import Store
 
@@ -42,6 +51,14 @@ UTTERANCE = st.builds(
     confidence=st.one_of(st.none(), st.floats(0, 1)),
     segment=st.one_of(st.none(), _ids("s")),
     deleted=st.booleans(),
+    attribution=st.sampled_from(["stream", "active_speaker", "unknown"]),
+    speaker_confidence=st.one_of(st.none(), st.floats(0, 1)),
+    engine=st.one_of(st.none(), TEXT),
+    doubt=st.one_of(st.none(), st.just("loop")),
+    words=st.lists(st.builds(Word, TEXT, MS, MS), max_size=2).map(tuple),
+    corrections=st.lists(
+        st.builds(Correction, at=MS, was=TEXT, now=TEXT, source=st.just("roster")), max_size=1
+    ).map(tuple),
 )
 MESSAGE = st.builds(
     Message,
@@ -67,6 +84,20 @@ MESSAGE = st.builds(
         ),
         max_size=2,
     ).map(tuple),
+)
+RECORDING = st.builds(
+    Recording,
+    id=_ids("r"),
+    stream=st.just("s"),
+    file=st.just("r1.flac"),
+    codec=st.sampled_from(["flac", "opus"]),
+    from_ms=MS,
+    sample_rate=st.just(16_000),
+    samples=MS,
+    participant=st.one_of(st.none(), _ids("p")),
+    speaker=NAME,
+    mixed=st.booleans(),
+    state=st.sampled_from(["open", "complete"]),
 )
 IMAGE = st.builds(
     Image,
@@ -182,7 +213,10 @@ BODY: st.SearchStrategy[ev.Body] = st.one_of(
     st.builds(ev.ParticipantLeft, participant=_ids("p"), at_ms=MS),
     st.builds(ev.SegmentSpooled, segment=SEGMENT),
     st.builds(
-        ev.SegmentClosed, segment=_ids("s"), outcome=st.sampled_from(["text", "empty", "failed"])
+        ev.SegmentClosed,
+        segment=_ids("s"),
+        outcome=st.sampled_from(["text", "empty", "failed", "merged"]),
+        doubt=st.sampled_from(["", "loop"]),
     ),
     st.builds(ev.UtteranceSaid, utterance=UTTERANCE),
     st.builds(ev.UtteranceSaid, utterance=UTTERANCE),
@@ -242,6 +276,10 @@ BODY: st.SearchStrategy[ev.Body] = st.one_of(
     ),
     st.builds(ev.ImageKept, image=IMAGE),
     st.builds(ev.ClipKept, clip=CLIP),
+    st.builds(
+        ev.DoubtResolved, segment=_ids("s"), how=st.sampled_from(["accepted", "rejected"]), at_ms=MS
+    ),
+    st.builds(ev.RecordingKept, recording=RECORDING),
     st.builds(
         ev.ProtocolFaulted,
         stream=_ids("x"),
