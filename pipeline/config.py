@@ -57,6 +57,7 @@ class GeneralSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     webhook_port: int = 8090
     host: str = "127.0.0.1"  # of the page; loopback only
     port: int = 8088
+    stt_port: int | None = None  # of the OpenAI-compatible transcription server; none: not served
     restart_grace_s: float = 60.0  # wait for a new stream after a stop that calls for a restart
     media: tuple[MediaName, ...] = ()  # to receive, beside what stt and [meeting] need
     tapes: str = ""  # record every stream as a tape into this folder; empty: none

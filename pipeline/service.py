@@ -24,17 +24,21 @@ from pipeline.base.errors import BadInput, InUse, RtmsNotesError, StorageError
 from pipeline.base.ids import Ids, RandomIds
 from pipeline.base.loopback import require_loopback
 from pipeline.config import Settings
+from pipeline.meeting.file_meeting import for_files, go_on
 from pipeline.meeting.parts import Parts
 from pipeline.meeting.run import MeetingRun
 from pipeline.meeting.streams import is_past
 from pipeline.model.events import MeetingOpened, StreamOpened
+from pipeline.model.live import LiveWords
 from pipeline.model.log import MeetingLog
 from pipeline.model.state import MeetingState
 from pipeline.rtms.products import Announcement, Concurrency
 from pipeline.rtms.webhook import Interrupted, Notice, Started, Stopped, webhook_app
 from pipeline.store.reader import Reader
 from pipeline.store.store import Store, StoredLog
+from pipeline.transcribe.server import TranscriptionServer
 from pipeline.web.app import page_app
+from pipeline.web.guard import is_loopback
 from pipeline.web.listener import Limits, start_listening
 from pipeline.wiring import open_parts
 
@@ -47,15 +51,20 @@ says nothing twice, but 1,000 meetings do not start in the milliseconds this tak
 _SHUTDOWN_S = 30.0
 _TAKEN_IN_S = 5.0
 """At a shutdown, for the webhooks that were answered: Zoom does not say them twice."""
-_LIMITS = {"webhook": Limits(connections=200), "page": Limits(connections=256)}
+_LIMITS = {
+    "webhook": Limits(connections=200),
+    "page": Limits(connections=256),
+    "stt": Limits(connections=64),
+}
 """Zoom opens a handful of connections; a page one for its stream and a few more."""
 
 
 class Service:
     """Everything that runs; made by ``Service.open``.
 
-    ``page_url`` and ``webhook_url`` are where it listens; ``reader`` reads the store;
-    ``first_finished`` is set when the first meeting of this process is done, well or not.
+    ``page_url``, ``webhook_url`` and ``stt_url`` (empty: not wanted) are where it listens;
+    ``reader`` reads the store; ``first_finished`` is set when the first meeting of this process is
+    done, well or not.
     """
 
     def __init__(self, settings: Settings, store: Store, parts: Parts, clock: Clock) -> None:
@@ -75,6 +84,7 @@ class Service:
         self.first_finished = asyncio.Event()
         self.page_url = ""
         self.webhook_url = ""
+        self.stt_url = ""
 
     @classmethod
     @asynccontextmanager
@@ -115,7 +125,10 @@ class Service:
             if page:
                 require_loopback(settings.general.host, "general.host", "the page has no log-in")
                 application = page_app(
-                    reader=store.reader, settings=settings.web, health=service.health
+                    reader=store.reader,
+                    settings=settings.web,
+                    health=service.health,
+                    live=parts.live,
                 )
                 service.page_url = await _listen(
                     stack,
@@ -137,6 +150,10 @@ class Service:
                 clock,
             )
             service.webhook_url = address + "webhook"
+            if settings.general.stt_port is not None:
+                service.stt_url = await _listen_stt(
+                    stack, settings, parts, settings.general.stt_port, clock
+                )
             service._acting = asyncio.create_task(service._act())
             await service._resume()
             yield service
@@ -147,6 +164,11 @@ class Service:
     def reader(self) -> Reader:
         """The store, for reading."""
         return self._store.reader
+
+    @property
+    def words(self) -> LiveWords:
+        """What is being said, before the log has it."""
+        return self._parts.live
 
     async def began(self, zoom_id: str) -> str:
         """Our id of the meeting with this id of Zoom's, as soon as its run has begun."""
@@ -293,17 +315,34 @@ class Service:
         for meeting in self._store.unfinished():
             log.info("service.resumes", meeting=meeting)
             try:
-                self._go_on(meeting, [])
+                await self._take_up(meeting)
             except (RtmsNotesError, ValueError) as error:  # one broken log must not stop the others
                 log.exception("service.cannot_resume", meeting=meeting)
                 self._faults[meeting] = f"cannot be resumed: {_first_line(error)}"
 
+    async def _take_up(self, meeting: str) -> None:
+        """Go on with what another process left. Files that a command was reading are read to their
+        end here."""
+        state = self.reader.state(meeting)
+        if state.opened is None or state.opened.product != "file":
+            self._go_on(meeting, [])
+            return
+        meeting_log = self._store.log(meeting)
+        announcement = await go_on(meeting_log, state)
+        run = self._made(meeting_log, state)
+        if announcement is not None:
+            run.announce(announcement)
+        self._start(run)
+
     def _made(self, meeting_log: MeetingLog, state: MeetingState) -> MeetingRun:
+        parts = self._parts
+        if state.opened is not None and state.opened.product == "file":
+            parts = for_files(parts, meeting_log, state)
         return MeetingRun(
             meeting_log=meeting_log,
             state=state,
             spool=self._store.spool(meeting_log.meeting),
-            parts=self._parts,
+            parts=parts,
         )
 
     def _go_on(self, meeting: str, announced: list[Announcement]) -> None:
@@ -367,6 +406,24 @@ def _first_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}".splitlines()[0][:200]
 
 
+async def _listen_stt(
+    stack: AsyncExitStack, settings: Settings, parts: Parts, port: int, clock: Clock
+) -> str:
+    """Serve speech-to-text to programs of this machine; its base URL, as clients want it."""
+    require_loopback(settings.general.host, "general.host", "the server has no log-in")
+    assert parts.capabilities is not None, "an engine is open where there is an stt_port"
+    server = TranscriptionServer(
+        parts.pool.transcribe, parts.capabilities, audio=settings.audio, is_ours=is_loopback
+    )
+    address = await _listen(
+        stack, server.application(), settings.general.host, port, "--stt-port", clock
+    )
+    return address + "v1"
+
+
+_LISTENERS = {"--webhook-port": "webhook", "--port": "page", "--stt-port": "stt"}
+
+
 async def _listen(
     stack: AsyncExitStack,
     application: web.Application,
@@ -376,7 +433,7 @@ async def _listen(
     clock: Clock,
 ) -> str:
     """Serve on a port until the stack unwinds; the URL, with a slash at its end."""
-    name = "webhook" if flag == "--webhook-port" else "page"
+    name = _LISTENERS[flag]
     try:
         bound, stop, _ = await start_listening(
             application,

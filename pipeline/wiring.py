@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,8 +18,10 @@ from pipeline.base.errors import BadInput, StorageError
 from pipeline.base.ids import Ids
 from pipeline.base.url_guard import UrlGuard
 from pipeline.config import Settings
+from pipeline.meeting.partials import HintsFor, Partials
 from pipeline.meeting.parts import START_TRIES, Parts
 from pipeline.meeting.taped import TapedStream
+from pipeline.model.live import LiveWords
 from pipeline.model.log import MeetingLog
 from pipeline.rtms.credentials import Credentials
 from pipeline.rtms.enums import MediaType
@@ -31,9 +34,21 @@ from pipeline.summarize.notes import NotesStage
 from pipeline.summarize.prompts import Prompts
 from pipeline.summarize.writer import Writer
 from pipeline.tapes.recording import TapeRecorder
-from pipeline.transcribe.engine import Engine
-from pipeline.transcribe.local import LocalEngine
+from pipeline.transcribe.as_stream import SegmentsAsStream
+from pipeline.transcribe.choose import (
+    STREAMING,
+    Opened,
+    check_engines,
+    chosen,
+    open_engine,
+    open_stream_engine,
+    partial_engine,
+    workers_for,
+)
+from pipeline.transcribe.engine import Capabilities, Engine, StreamEngine
+from pipeline.transcribe.fallback import Health, WithFallback
 from pipeline.transcribe.pool import DecodePool
+from pipeline.transcribe.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from pipeline.openai_client.client import ChatClient
@@ -84,15 +99,9 @@ async def open_parts(
     """Raises ConfigError, BadInput (the folder of tapes) and EngineError; what was opened is closed
     when ``stack`` unwinds."""
     tapes = _tape_folder(settings)
-    engines: list[Engine] = []
-    if settings.general.stt != "native":  # a missing engine is told now, not in a meeting
-        engines.append(await asyncio.to_thread(LocalEngine.open, settings.transcribe))
-    pool = DecodePool(
-        lambda: engines.pop() if engines else LocalEngine.open(settings.transcribe),
-        settings=settings.transcribe,
-        clock=clock,
-    )
-    stack.push_async_callback(pool.close)
+    vocabulary = await asyncio.to_thread(Vocabulary.open, settings.transcribe)
+    pool, capabilities = await _pool(stack, settings, clock, rng)
+    live = LiveWords()
     model: ChatClient | None = None
     if settings.llm.is_on:
         from pipeline.openai_client.client import ChatClient  # 0.4 s: only when needed
@@ -108,14 +117,99 @@ async def open_parts(
         speed=speed,
         audio=settings.audio,
         pool=pool,
+        capabilities=capabilities,
         stream=_streams(settings, find=find, tapes=tapes, clock=clock, speed=speed, rng=rng),
         notes=_notes(settings, model, clock, ids),
         meeting=settings.meeting,
+        vocabulary=vocabulary,
+        live=live,
+        partials=_partials(stack, settings, pool, live, clock),
         restart_grace_s=settings.general.restart_grace_s,
         start_again=None if api is None else api.start,
         start_tries=replace(START_TRIES, attempts=settings.zoom_api.tries - 1),
         end_streams=settings.rtms.on_shutdown == "close",
     )
+
+
+def _partials(
+    stack: AsyncExitStack, settings: Settings, pool: DecodePool, live: LiveWords, clock: Clock
+) -> Callable[[str, HintsFor], Partials] | None:
+    """Who hears words while they are said, where our own engine's words are those that are shown:
+    beside Zoom's they would be shown twice. Raises ConfigError."""
+    if settings.general.stt in ("native", "both"):
+        return None
+    options = settings.transcribe
+    name = chosen(settings.general.stt, options)
+    second = partial_engine(name, options)
+    if second is None:
+        return None
+    streaming: StreamEngine | None = None
+    if second in STREAMING:
+        streaming = open_stream_engine(second, options, settings.stt, clock=clock)
+        stack.push_async_callback(streaming.close)
+
+    def partials(meeting: str, hints: HintsFor) -> Partials:
+        def engine(file: str) -> StreamEngine:
+            return streaming or SegmentsAsStream(
+                partial(pool.partial, meeting, file),
+                capabilities=pool.capabilities,
+                every_s=options.partial_every_s,
+                clock=clock,
+            )
+
+        finals = streaming is not None and second == name
+        return Partials(meeting, live=live, engine=engine, clock=clock, finals=finals, hints=hints)
+
+    return partials
+
+
+async def _pool(
+    stack: AsyncExitStack, settings: Settings, clock: Clock, rng: random.Random
+) -> tuple[DecodePool, Capabilities | None]:
+    """The decodes of all meetings, and what their engine can do, once it is open. With ``--stt
+    native`` it is opened when the first segment comes, which one of an earlier run may be."""
+    name = chosen(settings.general.stt, settings.transcribe)
+    options = settings.transcribe
+    opener = partial(open_engine, transcribe=options, stt=settings.stt, clock=clock, rng=rng)
+    engine: Callable[[], Engine] = partial(opener, name)
+    second: Callable[[], Engine] | None = None
+    partials = partial_engine(name, options)
+    if partials is not None and partials != name and partials not in STREAMING:
+        second = partial(opener, partials)
+    fallback: Callable[[], Engine] | None = None
+    if options.fallback:
+        fallback = partial(opener, options.fallback)
+    capabilities: Capabilities | None = None
+    if settings.general.stt != "native" or settings.general.stt_port is not None:
+        # what is missing is told now, not in a meeting
+        check_engines(name, options, settings.stt)
+        engine = opened = await _opened(stack, engine)
+        capabilities = opened.capabilities
+        second = second and await _opened(stack, second)
+        fallback = fallback and await _opened(stack, fallback)
+    if fallback is not None:
+        engine = partial(
+            WithFallback,
+            engine,
+            fallback,
+            health=Health(clock),
+            clock=clock,
+            patience_s=options.timeout_s / 2,
+        )
+    pool = DecodePool(
+        engine,
+        open_partial=second,
+        settings=workers_for(name, options, settings.stt),
+        clock=clock,
+    )
+    stack.push_async_callback(pool.close)
+    return pool, capabilities
+
+
+async def _opened(stack: AsyncExitStack, open_one: Callable[[], Engine]) -> Opened:
+    opened = Opened(await asyncio.to_thread(open_one), open_one)
+    stack.push_async_callback(opened.close)
+    return opened
 
 
 def _streams(

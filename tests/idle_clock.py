@@ -44,10 +44,13 @@ class IdleClock(ManualClock):
         self._elapsed = max(self._elapsed, to)
 
 
-def run(main: Callable[[IdleClock], Coroutine[Any, Any, T]], *, start_ms: int) -> T:
-    """Run ``main(clock)`` to its end on a loop of its own. ``start_ms``: the wall clock's time."""
+def run(
+    main: Callable[[IdleClock], Coroutine[Any, Any, T]], *, start_ms: int, grace_s: float = GRACE_S
+) -> T:
+    """Run ``main(clock)`` to its end on a loop of its own. ``start_ms``: the wall clock's time.
+    ``grace_s``: 0 where there are no sockets."""
     clock = IdleClock(start_ms)
-    with asyncio.Runner(loop_factory=lambda: _loop(clock.jump, GRACE_S)) as runner:
+    with asyncio.Runner(loop_factory=lambda: _loop(clock.jump, grace_s)) as runner:
         return runner.run(main(clock))
 
 

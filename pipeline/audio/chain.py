@@ -2,79 +2,34 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
 
-import msgspec
-import structlog
+import numpy as np
 
 from pipeline.audio import packet
-from pipeline.audio.packet import UnusableAudio
-from pipeline.audio.segmenter import Closed, Cue, Grown, Opened
+from pipeline.audio.closing import Closing, Lost
+from pipeline.audio.codecs import CODECS
+from pipeline.audio.detectors import Detectors
+from pipeline.audio.gate import Gate, WebrtcGate
+from pipeline.audio.notices import Notice, Notices
+from pipeline.audio.open_speech import OpenSpeech, Tap
+from pipeline.audio.packet import Samples, UnusableAudio
+from pipeline.audio.rate_check import Arrived, Early
 from pipeline.audio.settings import AudioSettings
-from pipeline.audio.spool import PER_MS, Head, OpenSegment, SpokenSegment, discard
-from pipeline.audio.timeline import Coverage
+from pipeline.audio.spool import PER_MS, OpenSegment, SpokenSegment, discard
+from pipeline.audio.tapping import Tapping
+from pipeline.audio.track import Person, Track
+from pipeline.audio.undecoded import Undecoded
 from pipeline.audio.unpack import Coding, Unpacker
 from pipeline.audio.vad import SileroVad, Vad
-from pipeline.audio.voice import Voice
-from pipeline.base.errors import StorageError
+from pipeline.audio.voice import Oddity, Outside, Voice
+from pipeline.audio.writing import Writer
+from pipeline.base.errors import EngineError, StorageError
 from pipeline.base.ids import Ids, RandomIds
 
-log = structlog.get_logger()
-
-
-_APART_MS = 1_000
-"""Packets that cannot be decoded, so far apart, are two losses."""
-
-_TOLD_MS = 60_000
-"""A loss that goes on is told so often."""
-
-
-class Lost(msgspec.Struct, frozen=True, kw_only=True):
-    """Audio that came and could not be kept (the disk refused for too long) or decoded."""
-
-    participant: str | None
-    start_ms: int
-    end_ms: int
-    cause: Literal["disk_full", "unusable_audio"] = "disk_full"
-
-
-class _Closing(msgspec.Struct):
-    """A complete segment that is not durable yet."""
-
-    segment: OpenSegment
-    length: int
-
-    @property
-    def file(self) -> str:
-        return self.segment.file
-
-    @property
-    def end(self) -> int:
-        return self.segment.head.at + self.length
-
-
-class _Track:
-    """A voice and the segment it has open. A participant has one, and one more while audio older
-    than the newest arrives (a burst of buffered audio after a reconnect)."""
-
-    def __init__(self, voice: Voice, unpacker: Unpacker) -> None:
-        self.voice = voice
-        self.unpacker = unpacker
-        self.open: OpenSegment | None = None
-        self.fed_at = 0  # the newest time of all packets when this track got its last one
-        self.fed = False  # since the last tick
-        self.quiet_since: int | None = None  # tick that first found nothing new
-
-
-class _Person:
-    def __init__(self, participant: str | None) -> None:
-        self.participant = participant
-        self.speaker: str | None = None
-        self.coverage = Coverage()
-        self.tracks: list[_Track] = []
+_LOOK_MS = 100
+"""Of audio, between two looks for people who fell silent."""
 
 
 class AudioChain:
@@ -85,10 +40,11 @@ class AudioChain:
     ``memory_s``; ``trouble`` tells the last refusal, ``pending`` what waits and ``lost`` what had
     to be given up or could not be decoded.
 
-    Stereo is mixed down. Each participant has a decoder of her own.
+    Stereo is mixed down. Each participant has a decoder of her own. ``hears`` False: nothing is
+    looked for, ``tap`` alone gets the audio.
 
     Raises UnusableAudio for a codec, rate or channel count that Zoom does not offer, EngineError
-    (kind ``vad``) from the first packet when the VAD does not load.
+    (kind ``vad``) from the first sound when neither detector loads.
     """
 
     def __init__(
@@ -100,25 +56,28 @@ class AudioChain:
         sample_rate: int = 16_000,
         channels: int = 1,
         vad: Callable[[], Vad] = SileroVad,
+        gate: Callable[[], Gate] = WebrtcGate,
         ids: Ids | None = None,
+        tap: Tap | None = None,
+        hears: bool = True,
     ) -> None:
-        self._coding = Coding(codec, sample_rate, channels)
         self._spool = spool
         self._settings = settings
-        self._per_ms = sample_rate // 1000
-        self._rate = sample_rate
-        self._make_vad = vad
-        self._ids = ids or RandomIds()
-        self._spare_vads: list[Vad] = []
-        self._people: dict[str | None, _Person] = {}
-        self._closing: deque[_Closing] = deque()
+        self._gate = gate
+        self._hears = hears
+        self._tapping = None if tap is None else Tapping(tap, sample_rate)
+        self._detectors = Detectors(vad, self._simpler)
+        self._people: dict[str | None, Person] = {}
         self._newest = 0
-        self._unsynced = settings.spool_ms * 16
-        self._lost: list[Lost] = []
-        self._undecoded: dict[str | None, tuple[int, int]] = {}  # from and to, by participant
-        self._reported: str | None = None
-        self.trouble: StorageError | None = None
-        """The last refusal of the disk, None once everything could be written."""
+        self._looked_at = 0
+        self._undecoded = Undecoded()
+        self._notices = Notices()
+        self._closing = Closing(spool, int(settings.memory_s * 1000) * PER_MS, self._open_segments)
+        self._writer = Writer(spool, settings, ids or RandomIds(), self._closing, self._notices)
+        self._early: Early | None = Early(sample_rate, CODECS["L16"][0])
+        self._be(Coding(codec, sample_rate, channels))
+        if self._coding.codec != "L16":  # of the others, a byte says what it lasts
+            self._are_sure()
 
     def push(
         self, participant: str | None, speaker: str | None, timestamp_ms: int, data: bytes
@@ -138,13 +97,13 @@ class AudioChain:
             return self._collect()
         if length > packet.LONGEST_MS * self._per_ms:
             packet.count("too_long")
-        person = self._people.setdefault(participant, _Person(participant))
-        person.speaker = speaker or person.speaker
-        end_ms = timestamp_ms + length // self._per_ms
-        is_news, self._newest = end_ms > self._newest, max(self._newest, end_ms)
-        self._feed(person, timestamp_ms * self._per_ms, data, length)
-        if is_news:
-            self._end_silent(person)
+        if self._early is not None:
+            rate = self._early.saw((participant, speaker, timestamp_ms, data), length)
+            if rate == self._rate:
+                self._are_sure()
+            elif rate is not None:
+                return self._start_again(rate, self._early.packets)
+        self._take(participant, speaker, timestamp_ms, data, length)
         return self._collect()
 
     def tick(self, now_ms: int) -> list[SpokenSegment]:
@@ -154,31 +113,66 @@ class AudioChain:
         durable that stopped growing. A burst that is still queued counts as not silent: a voice is
         judged by the time since the first tick that found nothing new of it.
         """
-        self._retry()
+        self._closing.retry()
         for person in self._people.values():
             for track in list(person.tracks):
                 self._tick(person, track, now_ms)
-        for participant, (_, end_ms) in list(self._undecoded.items()):
-            if now_ms - end_ms > _APART_MS:
-                self._give_up(participant)
+        self._undecoded.settle(now_ms)
         return self._collect()
 
     def break_off(self) -> list[SpokenSegment]:
-        """The connection is lost: everything open ends where its audio ends."""
+        """The connection is lost. What is open waits ``outage_ms`` for what Zoom has kept: words
+        that go on where they broke off are not cut."""
         for person in self._people.values():
-            for track in list(person.tracks):
-                self._end(person, track)
-        for participant in list(self._undecoded):
-            self._give_up(participant)
-        self._retry()
+            for track in person.tracks:
+                track.away = True
+                if track.open is not None:
+                    self._closing.sync(track.open)
+        self._undecoded.end()
+        self._closing.retry()
         return self._collect()
 
     def flush(self) -> list[SpokenSegment]:
         """The stream is over. While ``pending``, call ``tick`` until the disk takes the rest."""
-        segments = self.break_off()
+        self._are_sure()
+        for person in self._people.values():
+            for track in list(person.tracks):
+                self._end(person, track)
+        self._undecoded.end()
+        self._closing.retry()
+        segments = self._collect()
         self._people.clear()
-        self._spare_vads.clear()
+        self._detectors.clear()
         return segments
+
+    def speaker_changed(self, at_ms: int, participant: str | None, name: str | None) -> None:
+        """Zoom says who speaks from now on. In mixed audio that names the segments, and one that is
+        open is cut where it is quietest within the lag of such news."""
+        mixed = self._people.get(None)
+        if self._writer.speakers.told(at_ms, participant, name) and mixed is not None:
+            for track in mixed.tracks:
+                self._writer.speaker_changed(mixed, track, at_ms)
+
+    def speaking(self) -> list[OpenSpeech]:
+        """The segments that are open, by person. Call it between pushes."""
+        return [
+            self._writer.speech(person, track, track.open)
+            for person in self._people.values()
+            for track in person.tracks
+            if track.open is not None
+        ]
+
+    def heard(self, file: str, since: int = 0) -> Samples:
+        """See ``HeardSoFar``. Call it between pushes."""
+        for segment in self._open_segments():
+            if segment.file == file:
+                return segment.heard(since)
+        return np.zeros(0, np.float32)
+
+    @property
+    def trouble(self) -> StorageError | None:
+        """The last refusal of the disk, None once everything could be written."""
+        return self._closing.trouble
 
     @property
     def pending(self) -> int:
@@ -188,62 +182,136 @@ class AudioChain:
     def lost(self) -> list[Lost]:
         """What was given up since the last call; each is a gap to record. What cannot be decoded is
         told a while after the last of it."""
-        lost, self._lost = self._lost, []
+        lost = self._closing.lost + self._undecoded.lost
+        self._closing.lost, self._undecoded.lost = [], []
         return lost
 
-    # -- packets to cues ------------------------------------------------------------------
+    def notices(self) -> list[Notice]:
+        """What should be told since the last call."""
+        return self._notices.take()
 
-    def _feed(self, person: _Person, at: int, data: bytes, length: int) -> None:
+    # -- is the rate as announced? ----------------------------------------------------------
+
+    def _be(self, coding: Coding) -> None:
+        self._coding = coding
+        self._rate = coding.rate
+        self._per_ms = coding.rate // 1000
+        self._outside = Outside(
+            self._settings,
+            coding.rate,
+            self._detectors.lend,
+            self._detectors.take_back,
+            self._gate,
+        )
+
+    def _are_sure(self) -> None:
+        self._early = None
+        if self._tapping is not None:
+            self._tapping.sure()
+
+    def _start_again(self, rate: int, early: list[Arrived]) -> list[SpokenSegment]:
+        """The samples are of another rate: what was misheard so far is heard anew."""
+        told, self._early = self._rate, None
+        packet.count("wrong_rate")
+        self._notices.tell("wrong_rate", early[-1][2], detail=f"announced {told}, really {rate} Hz")
+        for segment in self._open_segments():
+            segment.abandon()
+            discard(self._spool, segment.file)
+        self._closing.drop()
+        self._people.clear()
+        self._be(Coding(self._coding.codec, rate, self._coding.channels))
+        if self._tapping is not None:
+            self._tapping.really(rate)
+        for participant, speaker, timestamp_ms, data in early:
+            self._take(participant, speaker, timestamp_ms, data, self._coding.frames(data))
+        return self._collect()
+
+    # -- packets to cues --------------------------------------------------------------------
+
+    def _take(
+        self,
+        participant: str | None,
+        speaker: str | None,
+        timestamp_ms: int,
+        data: bytes,
+        length: int,
+    ) -> None:
+        person = self._people.get(participant)
+        if person is None:
+            person = self._people[participant] = Person(participant)
+        person.speaker = speaker or person.speaker
+        end_ms = timestamp_ms + length // self._per_ms
+        self._newest = max(self._newest, end_ms)
+        self._feed(person, timestamp_ms * self._per_ms, data, length)
+        if self._newest - self._looked_at >= _LOOK_MS:
+            self._looked_at = self._newest
+            self._end_silent(person)
+
+    def _feed(self, person: Person, at: int, data: bytes, length: int) -> None:
         for track in person.tracks:
             place = track.voice.place(at, length)
             if place == "known":
                 packet.count("repeated")
+                return
+            if place == "hole" and self._fill(person, track, at, data):
                 return
             if place == "ahead" and (track is person.tracks[0] or self._follows(track, at)):
                 break
         else:
             if person.tracks:
                 packet.count("late")
-            track = _Track(
-                Voice(self._rate, self._settings, person.coverage, self._lend, self._take_back),
-                Unpacker(self._coding, self._settings.bridge_ms * self._per_ms),
-            )
-            person.tracks.append(track)
+                person.tracks[0].voice.late(at)
+            track = self._track(person)
         track.fed, track.fed_at, track.quiet_since = True, self._newest, None
+        track.away = False
+        self._writer.apply(person, track, track.voice.push(at, length, data))
+
+    def _fill(self, person: Person, track: Track, at: int, data: bytes) -> bool:
+        """Put a late packet in its place, where silence stands for it; whether there was one."""
         try:
-            samples = track.unpacker.samples(at, data)
+            samples = track.unpacker.late(at, data)
         except UnusableAudio:
-            start_ms = at // self._per_ms
-            self._not_decoded(person.participant, start_ms, start_ms + length // self._per_ms)
-            return
-        self._apply(person, track, track.voice.push(at, samples))
+            return False  # told when it is decoded for a track of its own
+        cues = track.voice.fill(at, samples)
+        if cues is None:
+            return False
+        packet.count("late")
+        track.voice.late(at)
+        self._writer.apply(person, track, cues)
+        return True
+
+    def _track(self, person: Person) -> Track:
+        unpacker = Unpacker(self._coding, self._settings.bridge_ms * self._per_ms)
+
+        def unpack(at: int, data: bytes) -> Samples:
+            try:
+                return unpacker.samples(at, data)
+            except UnusableAudio:
+                start_ms = at // self._per_ms
+                lasts_ms = self._coding.frames(data) // self._per_ms
+                self._not_decoded(person.participant, start_ms, start_ms + lasts_ms)
+                return np.zeros(0, np.float32)
+
+        def odd(kind: Oddity) -> None:
+            packet.count(kind)
+            self._notices.tell(kind, self._newest, person.participant)
+
+        tap = None if self._tapping is None else self._tapping.voice(person.participant)
+        track = Track(
+            unpacker, Voice(self._outside, person.coverage, unpack, tap, odd, self._hears)
+        )
+        person.tracks.append(track)
+        return track
 
     def _not_decoded(self, participant: str | None, start_ms: int, end_ms: int) -> None:
         packet.count("undecodable")
-        first, last = self._undecoded.get(participant, (start_ms, end_ms))
-        if abs(start_ms - last) > _APART_MS or last - first >= _TOLD_MS:
-            self._give_up(participant)
-            first, last = start_ms, end_ms
-        self._undecoded[participant] = (min(first, start_ms), max(last, end_ms))
+        self._undecoded.add(participant, start_ms, end_ms)
 
-    def _give_up(self, participant: str | None) -> None:
-        """What could not be decoded so far is one loss."""
-        known = self._undecoded.pop(participant, None)
-        if known is not None:
-            self._lost.append(
-                Lost(
-                    participant=participant,
-                    start_ms=known[0],
-                    end_ms=known[1],
-                    cause="unusable_audio",
-                )
-            )
-
-    def _follows(self, track: _Track, at: int) -> bool:
+    def _follows(self, track: Track, at: int) -> bool:
         end = track.voice.end
         return end is None or at - end <= self._settings.idle_ms * self._per_ms
 
-    def _end_silent(self, speaking: _Person) -> None:
+    def _end_silent(self, speaking: Person) -> None:
         """End runs of people who sent nothing while others sent ``idle_ms`` of audio.
 
         The order of arrival alone decides, not when this machine got round to it: a replay at any
@@ -256,124 +324,36 @@ class AudioChain:
                 if self._newest - track.fed_at >= self._settings.idle_ms:
                     self._end(person, track)
 
-    def _tick(self, person: _Person, track: _Track, now_ms: int) -> None:
+    def _tick(self, person: Person, track: Track, now_ms: int) -> None:
         if not track.voice.running and track.open is None:
             return
         if track.fed or track.quiet_since is None:
             track.fed, track.quiet_since = False, now_ms
             return
-        quiet = now_ms - track.quiet_since
-        if quiet >= self._settings.alone_ms:
+        if now_ms - track.quiet_since >= self._patience(track):
             self._end(person, track)
             return
-        self._apply(person, track, track.voice.settle(now_ms * self._per_ms))
+        self._writer.apply(person, track, track.voice.settle(now_ms * self._per_ms))
         if track.open is not None:
-            self._sync(track.open)
+            self._closing.sync(track.open)
 
-    def _end(self, person: _Person, track: _Track) -> None:
+    def _patience(self, track: Track) -> int:
+        if track.away:
+            return self._settings.outage_ms
+        return self._settings.stall_ms if track.voice.mid_speech else self._settings.alone_ms
+
+    def _end(self, person: Person, track: Track) -> None:
         if track.voice.running:
-            self._apply(person, track, track.voice.finish())
+            self._writer.apply(person, track, track.voice.finish())
         if track is not person.tracks[0]:
             person.tracks.remove(track)
 
-    def _lend(self) -> Vad:
-        if not self._spare_vads:
-            return self._make_vad()
-        vad = self._spare_vads.pop()
-        vad.reset()
-        return vad
+    def _simpler(self, error: EngineError) -> None:
+        self._notices.tell("vad", self._newest, detail=str(error))
 
-    def _take_back(self, vad: Vad) -> None:
-        self._spare_vads.append(vad)
-
-    # -- cues to files --------------------------------------------------------------------
-
-    def _apply(self, person: _Person, track: _Track, cues: list[Cue]) -> None:
-        closed: _Closing | None = None
-        for cue in cues:
-            match cue:
-                case Opened(at, samples):
-                    continues = closed.file if closed is not None and closed.end == at else None
-                    head = Head(
-                        at=at,
-                        participant=person.participant,
-                        speaker=person.speaker,
-                        continues=continues,
-                    )
-                    track.open = OpenSegment(self._spool, head, self._ids)
-                    track.open.append(packet.encode_l16(samples))
-                    if continues is not None:  # before the first part is shortened
-                        self._sync(track.open)
-                case Grown(samples):
-                    assert track.open is not None
-                    track.open.append(packet.encode_l16(samples))
-                case Closed(length):
-                    assert track.open is not None
-                    closed = _Closing(track.open, length)
-                    track.open = None
-                    self._closing.append(closed)
-        if track.open is not None and track.open.pending >= self._unsynced:
-            self._sync(track.open)
-
-    def _sync(self, segment: OpenSegment) -> None:
-        """Make an open segment durable; after a refusal only a tick tries again."""
-        if self.trouble is None:
-            try:
-                segment.sync()
-            except StorageError as error:
-                self._refused(error)
+    def _open_segments(self) -> list[OpenSegment]:
+        opened = (track.open for person in self._people.values() for track in person.tracks)
+        return [segment for segment in opened if segment is not None]
 
     def _collect(self) -> list[SpokenSegment]:
-        """Finish what is complete, in order."""
-        done: list[SpokenSegment] = []
-        while self._closing and self.trouble is None:
-            closing = self._closing[0]
-            try:
-                done.append(closing.segment.finish(closing.length))
-            except StorageError as error:
-                self._refused(error)
-            else:
-                self._closing.popleft()
-        if self.trouble is not None:
-            self._bound()
-        return done
-
-    def _retry(self) -> None:
-        """Try again what the disk refused."""
-        if self.trouble is None:
-            return
-        refused, self.trouble = self.trouble, None
-        for segment in self._unwritten():
-            self._sync(segment)
-        if self.trouble is None:
-            self._reported = None
-            log.info("spool.writes_again", after=refused.kind)
-
-    def _refused(self, error: StorageError) -> None:
-        if self._reported != error.kind:
-            self._reported = error.kind
-            log.error("spool.refused", kind=error.kind, error=str(error))
-        self.trouble = error
-
-    def _bound(self) -> None:
-        """Give up the oldest complete segments beyond what memory may hold."""
-        while len(self._closing) > 1 and self._in_memory() > self._settings.memory_s * 16_000:
-            closing = self._closing.popleft()
-            segment = closing.segment
-            segment.abandon()
-            discard(self._spool, segment.file)
-            self._lost.append(
-                Lost(
-                    participant=segment.head.participant,
-                    start_ms=segment.head.at // PER_MS,
-                    end_ms=closing.end // PER_MS,
-                )
-            )
-            log.error("spool.lost", samples=closing.length)
-
-    def _in_memory(self) -> int:
-        return sum(segment.pending for segment in self._unwritten())
-
-    def _unwritten(self) -> list[OpenSegment]:
-        opened = (t.open for person in self._people.values() for t in person.tracks)
-        return [*(c.segment for c in self._closing), *(s for s in opened if s is not None)]
+        return self._closing.collect()

@@ -19,8 +19,23 @@ LONGEST_MS = 1_000
 USUAL_MS = 20
 """What a packet lasts that does not tell (section 7.1)."""
 
-Fault = Literal["empty", "odd_bytes", "too_long", "bad_time", "repeated", "late", "undecodable"]
-"""Why a packet was not used as it came. ``too_long`` ones are used: their samples are good."""
+Fault = Literal[
+    "empty",
+    "odd_bytes",
+    "too_long",
+    "bad_time",
+    "repeated",
+    "late",
+    "undecodable",
+    "missing",
+    "wrong_rate",
+    "all_zero",
+    "clipped",
+]
+"""Why audio was not used as it came, or is not as it should be. ``too_long`` packets are used:
+their samples are good; ``late`` ones are put in their place or heard on their own; ``missing``
+ones never came, in the midst of speech (a mute is not counted); ``all_zero`` and ``clipped`` count
+stretches of one voice."""
 
 LAST_TIME_MS = 1 << 42
 """Year 2109: beyond it, or below zero, is no time of a meeting."""

@@ -6,7 +6,7 @@ holds the samples p, p+1, ... of its run and nothing else.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -19,6 +19,16 @@ _WINDOW_MS = WINDOW // 16
 _QUIET_MS = 160
 """Span whose energy is compared when a long segment is cut: shorter than most words, longer than
 the closure of a stop consonant (about 100 ms), which sounds like a pause and is none."""
+
+
+_MID_SPEECH = 3
+"""Windows (96 ms): shorter than a pause between words that could end an utterance."""
+
+_PAUSE = 2
+"""Windows (64 ms) without speech that part two people."""
+
+_LEAST_PART = 8
+"""Windows (256 ms): less is not split off, the shortest word has about 200 ms."""
 
 
 @dataclass(frozen=True)
@@ -38,15 +48,26 @@ class Grown:
 
 @dataclass(frozen=True)
 class Closed:
-    """The open segment is complete: its first ``length`` samples; what came after is not in it."""
+    """The open segment is complete: its first ``length`` samples; what came after is not in it.
+    ``speech``: where in it (from, to; samples since its beginning) speech was heard."""
 
     length: int
-
-
-Cue = Opened | Grown | Closed
+    speech: tuple[tuple[int, int], ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True)
+class Patched:
+    """What stood for missing audio from ``start`` on (samples since the segment's beginning) is
+    replaced by the audio, which came late."""
+
+    start: int
+    samples: Samples
+
+
+Cue = Opened | Grown | Closed | Patched
+
+
+@dataclass(frozen=True, slots=True)
 class _Window:
     samples: Samples
     probability: float
@@ -60,6 +81,8 @@ class Segmenter:
         self._start = settings.vad_start
         self._stop = settings.vad_stop
         self._hangover = _windows(settings.hangover_ms)
+        self._long = int(settings.long_s * 1000) // _WINDOW_MS
+        self._long_hangover = _windows(settings.long_hangover_ms)
         self._pre_roll = _windows(settings.pre_roll_ms)
         self._post_roll = _windows(settings.post_roll_ms)
         self._least = _windows(settings.min_speech_ms)
@@ -77,10 +100,38 @@ class Segmenter:
         self._speech = 0  # windows that are speech beyond doubt
         self._last = -1  # index of the last window that counts as speech
 
+    @property
+    def end_at(self) -> int:
+        """Position after the last window."""
+        return self._at + _length(self._kept)
+
+    @property
+    def speaking(self) -> bool:
+        """Whether a segment is open, or would be with a little more speech."""
+        return self._speaking
+
+    @property
+    def mid_speech(self) -> bool:
+        """Whether the newest window or one just before it was speech."""
+        return self._speaking and len(self._kept) - 1 - self._last < _MID_SPEECH
+
+    def speech(self) -> list[tuple[int, int]]:
+        """Where speech was heard in what is open so far, as in ``Closed``."""
+        return _spans(self._kept, self._stop) if self._opened else []
+
+    def skip(self, count: int) -> None:
+        """So many samples follow that nobody needs; nothing may be kept of those before."""
+        self._at += count
+
+    def hand_back(self) -> list[Samples]:
+        """The windows kept as pre-roll, to be pushed again; not while ``speaking``."""
+        windows = [window.samples for window in self._kept]
+        self._kept.clear()
+        return windows
+
     def push(self, samples: Samples, probability: float) -> list[Cue]:
         """The next window: at most ``WINDOW`` samples, fewer only as the last of a run."""
-        energy = float(np.dot(samples, samples)) / max(1, len(samples))
-        self._kept.append(_Window(samples, probability, energy))
+        self._kept.append(_Window(samples, probability, _energy(samples)))
         if not self._speaking:
             if probability < self._start:
                 self._forget(len(self._kept) - self._pre_roll)
@@ -90,11 +141,41 @@ class Segmenter:
             self._last = len(self._kept) - 1
             self._speech += probability >= self._start
         cues = self._grow(samples)
-        if len(self._kept) - 1 - self._last >= self._hangover:
+        long = len(self._kept) >= self._long
+        silence = len(self._kept) - 1 - self._last
+        if silence >= (self._long_hangover if long else self._hangover):
             return cues + self._close()
         if len(self._kept) >= self._most:
             return cues + self._cut()
         return cues
+
+    def split(self, first: int, last: int) -> tuple[list[Cue], bool]:
+        """Cut the open segment between two positions, where somebody else has begun to speak: in
+        the last pause there, else at the quietest place. Nothing happens where that would leave
+        next to nothing of a side. Whether the place is sure: there was but one pause."""
+        windows = len(self._kept)
+        start = max(_LEAST_PART, (first - self._at) // WINDOW)
+        end = min(windows - _LEAST_PART, (last - self._at) // WINDOW + 1)
+        if not self._opened or start >= end:
+            return [], False
+        pauses = self._pauses(start, end)
+        place = self._quietest(*(pauses[-1] if pauses else (start, end)))
+        return self._cut_at(place), len(pauses) == 1
+
+    def patch(self, at: int, samples: Samples) -> list[Cue] | None:
+        """Put audio where silence stood for it; None when no segment has that place."""
+        if not self._speaking or at < self._at:
+            return None
+        place = self._at
+        for index, window in enumerate(self._kept):
+            end = place + len(window.samples)
+            if place < at + len(samples) and at < end:
+                first, last = max(place, at), min(end, at + len(samples))
+                whole = window.samples.copy()
+                whole[first - place : last - place] = samples[first - at : last - at]
+                self._kept[index] = _Window(whole, window.probability, _energy(whole))
+            place = end
+        return [Patched(at - self._at, samples)] if self._opened else []
 
     def end(self) -> list[Cue]:
         """The run is over; the open segment ends with it. Call ``begin`` next."""
@@ -113,20 +194,23 @@ class Segmenter:
         cues: list[Cue] = []
         if self._opened:
             end = min(len(self._kept), self._last + 1 + self._post_roll)
-            cues.append(Closed(_length(self._kept[:end])))
+            cues.append(self._closed(end))
             self._forget(end)
         self._rest()
         self._forget(len(self._kept) - self._pre_roll)
         return cues
 
     def _cut(self) -> list[Cue]:
-        """Split at the quietest place of the second half; what follows is a segment of its own."""
+        """Split at the quietest place of the last third (natural WER 5.7 %, of the last half 5.9);
+        what follows is a segment of its own."""
         if not self._opened:  # hardly any speech in the longest segment there is
             self._rest()
             self._forget(len(self._kept) - self._pre_roll)
             return []
-        place = self._quietest(self._most // 2, len(self._kept))
-        cues: list[Cue] = [Closed(_length(self._kept[:place]))]
+        return self._cut_at(self._quietest(self._most * 2 // 3, len(self._kept)))
+
+    def _cut_at(self, place: int) -> list[Cue]:
+        cues: list[Cue] = [self._closed(place)]
         last = self._last - place
         self._forget(place)
         self._rest()
@@ -138,6 +222,22 @@ class Segmenter:
         self._last = last
         self._speech = self._least
         return [*cues, Opened(self._at, _join(self._kept))]
+
+    def _pauses(self, start: int, end: int) -> list[tuple[int, int]]:
+        """Windows in a row that are no speech, at least ``_PAUSE`` of them (from, to)."""
+        spans: list[tuple[int, int]] = []
+        begins = start
+        for index in range(start, end + 1):
+            if index < end and self._kept[index].probability < self._stop:
+                continue
+            if index - begins >= _PAUSE:
+                spans.append((begins, index))
+            begins = index + 1
+        return spans
+
+    def _closed(self, end: int) -> Closed:
+        windows = self._kept[:end]
+        return Closed(_length(windows), tuple(_spans(windows, self._stop)))
 
     def _quietest(self, first: int, end: int) -> int:
         """The index in ``first <= index < end`` around which the least is heard,
@@ -155,6 +255,24 @@ class Segmenter:
         if count > 0:
             self._at += _length(self._kept[:count])
             del self._kept[:count]
+
+
+def _energy(samples: Samples) -> float:
+    return float(np.dot(samples, samples)) / max(1, len(samples))
+
+
+def _spans(windows: list[_Window], stop: float) -> list[tuple[int, int]]:
+    spans: list[tuple[int, int]] = []
+    at = 0
+    for window in windows:
+        end = at + len(window.samples)
+        if window.probability >= stop:
+            if spans and spans[-1][1] == at:
+                spans[-1] = (spans[-1][0], end)
+            else:
+                spans.append((at, end))
+        at = end
+    return spans
 
 
 def _windows(milliseconds: int) -> int:

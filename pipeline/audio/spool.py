@@ -23,6 +23,7 @@ import structlog
 from pipeline.audio.packet import Samples
 from pipeline.base.errors import StorageError
 from pipeline.base.ids import Ids
+from pipeline.model.speech import Attribution
 
 log = structlog.get_logger()
 
@@ -44,7 +45,8 @@ _RETRYABLE = ("disk_full", "io")
 
 
 class SpokenSegment(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody's speech whose audio is durable: ``samples`` of them in ``file`` of the spool."""
+    """Somebody's speech whose audio is durable: ``samples`` of them in ``file`` of the spool. The
+    rest is as in ``model.speech.Segment``."""
 
     participant: str | None
     speaker: str | None
@@ -52,73 +54,96 @@ class SpokenSegment(msgspec.Struct, frozen=True, kw_only=True):
     end_ms: int
     file: str
     samples: int
+    attribution: Attribution = "stream"
+    speaker_confidence: float | None = None
+    speech_ms: int | None = None
+    level_db: float | None = None
+    joined: bool = False
 
 
 class Head(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a segment when it begins. ``at``: samples since the epoch at 16 kHz.
 
-    ``continues`` is the file of the segment it was cut from, whose end it may still share.
+    ``continues`` is the file of the segment it was cut from, whose end it may still share;
+    ``joined``: in the midst of what somebody said.
     """
 
     at: int
     participant: str | None = None
     speaker: str | None = None
     continues: str | None = None
+    joined: bool = False
 
 
 class OpenSegment:
     """A segment being written. Everything may be repeated after a StorageError; nothing is lost.
 
-    Samples wait in memory until ``sync``.
+    All samples stay in memory as well (384 KB of the longest), for who listens meanwhile.
     """
 
     def __init__(self, folder: Path, head: Head, ids: Ids) -> None:
         self.head = head
         self.file = f"{head.at // PER_MS:013d}-{ids.new()}.pcm"
-        self.length = 0
         self._path = folder / self.file
-        self._pending = bytearray()
+        self._pcm = bytearray()
         self._durable = 0  # bytes
+        self._on_disk = 0  # bytes; more than are durable once some were patched
         self._handle: int | None = None
+
+    @property
+    def length(self) -> int:
+        """Samples."""
+        return len(self._pcm) // 2
 
     @property
     def pending(self) -> int:
         """Samples that are only in memory."""
-        return len(self._pending) // 2
+        return (len(self._pcm) - self._durable) // 2
 
     def append(self, pcm: bytes) -> None:
         """Take more samples (16-bit)."""
-        self._pending += pcm
-        self.length += len(pcm) // 2
+        self._pcm += pcm
+
+    def patch(self, start: int, pcm: bytes) -> None:
+        """Put samples in the place of those from ``start`` on, as far as there are some."""
+        room = max(0, len(self._pcm) - 2 * start)
+        self._pcm[2 * start : 2 * start + len(pcm)] = pcm[:room]
+        self._durable = min(self._durable, 2 * start)
+
+    def heard(self, since: int = 0) -> Samples:
+        """The samples from ``since`` on, in -1..1."""
+        with memoryview(self._pcm) as view, view[2 * since :] as rest:
+            return decode_pcm(rest)
 
     def sync(self) -> None:
         """Make everything durable. Raises StorageError."""
-        if not self._pending:
+        if len(self._pcm) <= self._durable:
             return
         with _typed(f"spooling {self.file}"):
             handle = self._open()
             os.lseek(handle, self._durable, os.SEEK_SET)
-            with memoryview(self._pending) as view:
-                done = 0
+            with memoryview(self._pcm) as view:
+                done = self._durable
                 while done < len(view):
-                    done += os.write(handle, view[done:])
+                    with view[done:] as rest:
+                        written = os.write(handle, rest)
+                    done += written
+                    self._on_disk = max(self._on_disk, done)
             # What a failed fsync leaves in the page cache may be dropped: only a success counts,
             # and a retry writes it all again.
             os.fsync(handle)
-        self._durable += len(self._pending)
-        self._pending.clear()
+        self._durable = len(self._pcm)
 
     def finish(self, length: int) -> SpokenSegment:
         """Keep the first ``length`` samples, durable. Raises StorageError."""
-        del self._pending[max(0, 2 * length - self._durable) :]
-        self.length = min(self.length, length)
+        del self._pcm[2 * length :]
         self.sync()
-        if self._durable > 2 * self.length:
+        if self._on_disk > len(self._pcm):
             with _typed(f"spooling {self.file}"):
                 handle = self._open()
-                os.ftruncate(handle, 2 * self.length)
+                os.ftruncate(handle, len(self._pcm))
                 os.fsync(handle)
-            self._durable = 2 * self.length
+            self._durable = self._on_disk = len(self._pcm)
         self.abandon()
         return _segment(self.file, self.head, self.length)
 
@@ -159,6 +184,11 @@ def load(spool: Path, file: str) -> Samples:
     path = _path(spool, file)
     with _typed(f"reading {file}"):
         data = path.read_bytes()
+    return decode_pcm(data)
+
+
+def decode_pcm(data: bytes | memoryview) -> Samples:
+    """16-bit samples as float32 in -1..1; half a sample at the end is left out."""
     values = np.frombuffer(data, "<i2", len(data) // 2)
     return values.astype(np.float32) * np.float32(1 / 32_768)
 
@@ -235,6 +265,8 @@ def _segment(file: str, head: Head, length: int) -> SpokenSegment:
         end_ms=_milliseconds(head.at + length),
         file=file,
         samples=length,
+        attribution="unknown" if head.participant is head.speaker is None else "stream",
+        joined=head.joined,
     )
 
 

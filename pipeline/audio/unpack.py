@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 from pipeline.audio import packet
 from pipeline.audio.codecs import Decoder, check_format, decoder
 from pipeline.audio.packet import Samples
@@ -14,6 +16,14 @@ _OPUS_US = (
 _OPUS_MOST_US = 120_000
 
 
+_KEPT = 64
+"""Packets kept of codecs with a memory: over a second of 20 ms each."""
+
+_RUN_UP = 4
+"""Packets after which such a decoder sounds as if it had heard everything: 80 ms, what RFC 7845
+asks for."""
+
+
 class Coding:
     """What the packets of a stream are. Raises UnusableAudio as ``codecs.check_format``."""
 
@@ -22,6 +32,7 @@ class Coding:
         self.codec = codec.upper()
         self.rate = sample_rate
         self.channels = channels
+        self.has_memory = self.codec in ("G722", "OPUS")
         self._frame_bytes = 2 * channels if self.codec == "L16" else 1
 
     def whole(self, data: bytes) -> bytes:
@@ -52,11 +63,9 @@ class Coding:
 
 
 class Unpacker:
-    """Decodes the packets of one track. The decoder keeps its state while the audio goes on, and
-    is a fresh one after a leap of more than ``bridge`` frames, as the sender's encoder is.
-
-    Packets are decoded in the order of their arrival: Opus or G.722 packets that arrive out of
-    order within one track sound wrong for about as long as they last.
+    """Decodes the packets of one track, in the order of time. The decoder keeps its state while the
+    audio goes on, and is a fresh one after a leap of more than ``bridge`` frames, as the sender's
+    encoder is.
     """
 
     def __init__(self, coding: Coding, bridge: int) -> None:
@@ -64,13 +73,24 @@ class Unpacker:
         self._bridge = bridge
         self._decoder: Decoder | None = None
         self._end = 0
+        self._last: deque[tuple[int, bytes]] = deque(maxlen=_KEPT)
 
     def samples(self, at: int, data: bytes) -> Samples:
         """Mono samples of the packet at a position. Raises UnusableAudio (``kind`` packet)."""
         if self._decoder is None or abs(at - self._end) > self._bridge:
             self._decoder = self._coding.decoder()
         self._end = at + self._coding.frames(data)
+        if self._coding.has_memory:
+            self._last.append((at, data))
         return packet.mono(self._decoder.decode(data))
+
+    def late(self, at: int, data: bytes) -> Samples:
+        """Mono samples of a packet that came too late to be decoded in its place: a decoder of its
+        own hears what came shortly before it. Raises UnusableAudio."""
+        decoder = self._coding.decoder()
+        for _, before in [kept for kept in self._last if kept[0] < at][-_RUN_UP:]:
+            decoder.decode(before)
+        return packet.mono(decoder.decode(data))
 
 
 def opus_us(data: bytes) -> int:

@@ -53,6 +53,12 @@ class Channel(Generic[T]):
             raise Closed(self.name)
         self._push(item)
 
+    async def room(self, most: int) -> None:
+        """Wait until fewer than ``most`` items are inside, or it is closed."""
+        while len(self._items) >= most and not self._closed:
+            self._writable.clear()
+            await self._writable.wait()
+
     async def get(self) -> T:
         """The oldest item. Raises Closed when closed and empty."""
         while not self._items:

@@ -66,9 +66,21 @@ class ZoomError(OutsideError):
 
 
 class EngineError(OutsideError):
-    """A speech-to-text engine failed."""
+    """A speech-to-text engine failed. ``retry_after_s``: so long its server asked to be left alone,
+    None when it did not say."""
 
     source = "stt"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        kind: str = "failed",
+        retryable: bool = False,
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(message, kind=kind, retryable=retryable)
+        self.retry_after_s = retry_after_s
 
 
 class ModelError(OutsideError):

@@ -48,6 +48,9 @@ UTTERANCES = Counter("transcript_utterances_total", "Final utterances stored", [
 AUDIO_FAULTS = Counter(
     "audio_faults_total", "Audio packets that could not be used as they came", ["reason"]
 )
+RECORDING_REFUSED = Counter(
+    "recording_refused_total", "Pieces of audio that could not be recorded", ["reason"]
+)
 IMAGES = Counter("images_total", "Video and share images by what became of them", ["outcome"])
 STT_LAG = Histogram(
     "stt_lag_seconds",
@@ -56,7 +59,34 @@ STT_LAG = Histogram(
 )
 STT_SECONDS = Counter("stt_audio_seconds_total", "Audio given to a speech-to-text engine")
 STT_FAILURES = Counter("stt_failures_total", "Segments an engine failed on", ["kind"])
+PARTIALS_FAILED = Counter(
+    "stt_partials_failed_total", "Streams of tentative words that broke off", ["kind"]
+)
+STT_CPU_SECONDS = Counter("stt_cpu_seconds_total", "CPU time of decodes in processes of their own")
+STT_RETRIES = Counter("stt_retries_total", "Requests to a speech-to-text server repeated", ["kind"])
 STT_SUSPECT = Counter("stt_suspect_total", "Texts an engine may have made up", ["reason"])
+STT_DECODE = Histogram(
+    "stt_decode_seconds",
+    "Time of one decode, by what it was for (final, partial)",
+    ["use"],
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 32, 64),
+)
+STT_PARTIALS = Counter(
+    "stt_partials_total",
+    "Looks at open segments by what became of them (shown, shed, stale, suspect, failed)",
+    ["outcome"],
+)
+STT_BEHIND = Gauge(
+    "stt_behind_seconds", "Age of the oldest segment without final words, over all meetings"
+)
+STT_MERGED = Counter(
+    "stt_merged_total", "Segments decoded with the one before them because words were late"
+)
+STT_FALLBACK = Counter(
+    "stt_fallback_total",
+    "Segments the second engine took, by why (an error's kind, unhealthy)",
+    ["why"],
+)
 COMMIT_SECONDS = Histogram(
     "store_commit_seconds",
     "Time of one group commit",

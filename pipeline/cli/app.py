@@ -22,7 +22,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 tape_app = typer.Typer(help="Describe, cut and build tapes.", no_args_is_help=True)
-eval_app = typer.Typer(help="Score notes on scripted meetings.", no_args_is_help=True)
+eval_app = typer.Typer(help="Score notes and speech-to-text.", no_args_is_help=True)
 app.add_typer(tape_app, name="tape")
 app.add_typer(eval_app, name="eval")
 
@@ -35,9 +35,18 @@ _SERVER, _HOOKS, _TIMES = "How its servers behave", "Webhooks", "Times, in secon
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", metavar="FILE", help="Settings file (TOML).")
 ]
+RecordOption = Annotated[
+    Literal["off", "flac", "opus"] | None,
+    typer.Option("--record", help="Keep everybody's audio, lossless or small."),
+]
 SttOption = Annotated[
     str | None,
-    typer.Option("--stt", metavar="native|local|both", help="Where the words come from."),
+    typer.Option(
+        "--stt",
+        metavar="native|both|ENGINE",
+        help="Where the words come from: Zoom, Zoom and an engine, or an engine (local, whisper, "
+        "openai, openai-realtime, deepgram).",
+    ),
 ]
 
 
@@ -94,6 +103,7 @@ def _root(
 def demo(
     speed: Annotated[float, typer.Option(help="How many times faster than life.", min=0.1)] = 4.0,
     stt: SttOption = None,
+    record: RecordOption = None,
     port: Annotated[
         int, typer.Option(help="Port of the live page (0: any free one).", min=0, max=65535)
     ] = 0,
@@ -112,7 +122,16 @@ def demo(
     """
     from pipeline.cli.demo import run
 
-    run(speed=speed, stt=stt, port=port, page=page, out=out, stay=stay, config=config)
+    run(
+        speed=speed,
+        stt=stt,
+        record=record,
+        port=port,
+        page=page,
+        out=out,
+        stay=stay,
+        config=config,
+    )
 
 
 @app.command()
@@ -125,6 +144,15 @@ def serve(
     webhook_port: Annotated[
         int | None, typer.Option(help="Port of the webhook.", min=0, max=65535)
     ] = None,
+    stt_port: Annotated[
+        int | None,
+        typer.Option(
+            help="Also serve speech-to-text, OpenAI-compatible, on this port (0: any free one).",
+            min=0,
+            max=65535,
+        ),
+    ] = None,
+    record: RecordOption = None,
     once: Annotated[bool, typer.Option(help="End after the first meeting has ended.")] = False,
     allow_loopback: Annotated[
         bool, typer.Option(help="Also connect to ws:// on this machine (a fake Zoom).")
@@ -168,6 +196,8 @@ def serve(
         stt=stt,
         port=port,
         webhook_port=webhook_port,
+        stt_port=stt_port,
+        record=record,
         once=once,
         allow_loopback=allow_loopback,
         media=media,
@@ -186,6 +216,7 @@ def replay(
     tape: Annotated[Path, typer.Argument(help="A tape (NAME.rtms.zst).")],
     speed: Annotated[float, typer.Option(help="How many times faster than life.", min=0.1)] = 8.0,
     stt: SttOption = None,
+    record: RecordOption = None,
     json: JsonOption = False,
     home: HomeOption = None,
     config: ConfigOption = None,
@@ -196,7 +227,70 @@ def replay(
     """
     from pipeline.cli.demo import replay as run
 
-    run(tape=tape, speed=speed, stt=stt, json=json, home=home, config=config)
+    run(
+        tape=tape,
+        speed=speed,
+        stt=stt,
+        record=record,
+        json=json,
+        home=home,
+        config=config,
+    )
+
+
+@app.command()
+@one_line_errors
+def transcribe(
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE...", help="Audio or video; several: one a participant."),
+    ],
+    speaker: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Who speaks; once for each file. [default: its name]"),
+    ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="When it was recorded. [default: the file's own time]"),
+    ] = None,
+    title: Annotated[str | None, typer.Option(help="Of the meeting. [default: the files]")] = None,
+    stt: Annotated[
+        str | None,
+        typer.Option("--stt", metavar="NAME", help="The engine: local, whisper, openai, ..."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE|DIR", help="Write .md or .json here, not to stdout."),
+    ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Once more, though these files are transcribed.")
+    ] = False,
+    record: RecordOption = None,
+    json: JsonOption = False,
+    home: HomeOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Transcribe audio or video files as if they had been a meeting, with notes.
+
+    Ctrl-C keeps what is transcribed; the same command goes on from there.
+
+    Example: rtms-notes transcribe anna.wav ben.m4a --start 2026-03-02T09:00
+    """
+    from pipeline.cli.transcribe import run
+
+    run(
+        files=files,
+        speakers=speaker or (),
+        start=start,
+        title=title,
+        stt=stt,
+        out=out,
+        again=again,
+        record=record,
+        json=json,
+        home=home,
+        config=config,
+    )
 
 
 @app.command()
@@ -503,6 +597,64 @@ def doctor(json: JsonOption = False, home: HomeOption = None, config: ConfigOpti
 
 @app.command()
 @one_line_errors
+def corrections(
+    meeting: Annotated[str, typer.Argument(metavar="ID", help="Our id, or a unique prefix.")],
+    undo: Annotated[
+        str | None,
+        typer.Option(
+            metavar="UTTERANCE[:N]", help="Take back all of an utterance, or its N-th one."
+        ),
+    ] = None,
+    json: JsonOption = False,
+    home: HomeOption = None,
+) -> None:
+    """List the words that were replaced by names and glossary words they sound like.
+
+    Example: rtms-notes corrections 7k2 --undo u12:1
+    """
+    from pipeline.cli.corrections import run
+
+    run(meeting=meeting, undo=undo, json=json, home=home)
+
+
+@app.command()
+@one_line_errors
+def recheck(
+    meeting: Annotated[str, typer.Argument(metavar="ID", help="Our id, or a unique prefix.")],
+    engine: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Hear them again with this engine.")
+    ] = None,
+    accept: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SEGMENT", help="The words are right; can be repeated."),
+    ] = None,
+    reject: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SEGMENT", help="Nobody said this; can be repeated."),
+    ] = None,
+    json: JsonOption = False,
+    home: HomeOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """List words that may be made up, hear them again, or settle them.
+
+    Example: rtms-notes recheck 7k2 --engine whisper
+    """
+    from pipeline.cli.recheck import run
+
+    run(
+        meeting=meeting,
+        engine=engine,
+        accept=accept or (),
+        reject=reject or (),
+        json=json,
+        home=home,
+        config=config,
+    )
+
+
+@app.command()
+@one_line_errors
 def bench(
     names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...")] = None,
     json: JsonOption = False,
@@ -639,3 +791,71 @@ def eval_notes(
     from pipeline.cli.evaluate import notes as run
 
     run(folder=folder, json=json)
+
+
+@eval_app.command("stt")
+@one_line_errors
+def eval_stt(
+    manifest: Annotated[
+        Path,
+        typer.Argument(
+            help="JSON lines with audio_filepath and text; offset, duration, speaker, meeting."
+        ),
+    ],
+    engine: Annotated[
+        str | None, typer.Option("--engine", metavar="NAME", help="As --stt. [default: local]")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write report.json, report.md and plots.")
+    ] = None,
+    whole: Annotated[
+        bool, typer.Option("--whole", help="Give the engine whole clips, without our chain.")
+    ] = False,
+    paced: Annotated[
+        bool, typer.Option("--paced", help="In real time: also delays of words, and lag.")
+    ] = False,
+    mixed: Annotated[
+        bool, typer.Option("--mixed", help="Meetings as one mixed stream: who speaks is a guess.")
+    ] = False,
+    against: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Compare with an earlier report.json.")
+    ] = None,
+    json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Score a speech-to-text engine: words, characters, speakers, speed.
+
+    Example: rtms-notes eval stt corpus/natural.jsonl --engine local --out report
+    """
+    from pipeline.cli.eval_stt import run
+
+    run(
+        manifest=manifest,
+        engine=engine,
+        json=json,
+        out=out,
+        whole=whole,
+        paced=paced,
+        mixed=mixed,
+        against=against,
+        config=config,
+    )
+
+
+@eval_app.command("corpus")
+@one_line_errors
+def eval_corpus(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where manifests and audio go.")],
+    pyannote: Annotated[
+        Path | None,
+        typer.Option(metavar="WHEEL", help="A downloaded pyannote-audio wheel (a telephone call)."),
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Build recordings with their words from what is installed, to score engines on.
+
+    Example: rtms-notes eval corpus corpus --pyannote pyannote_audio-4.0.7-py3-none-any.whl
+    """
+    from pipeline.cli.eval_stt import build_corpus
+
+    build_corpus(folder=folder, pyannote=pyannote, json=json)

@@ -34,6 +34,7 @@ def run(
     *,
     speed: float,
     stt: str | None,
+    record: str | None,
     port: int,
     page: bool,
     out: Path,
@@ -41,7 +42,7 @@ def run(
     config: Path | None,
 ) -> None:
     """Play the bundled meeting and print its notes and where the markdown is."""
-    settings = _settings(BUNDLED, config=config, stt=stt, home=out, port=port)
+    settings = _settings(BUNDLED, config=config, stt=stt, record=record, home=out, port=port)
     log.set_up(level="error")
 
     def done(state: MeetingState) -> None:
@@ -60,11 +61,18 @@ def run(
 
 
 def replay(
-    *, tape: Path, speed: float, stt: str | None, json: bool, home: Path | None, config: Path | None
+    *,
+    tape: Path,
+    speed: float,
+    stt: str | None,
+    record: str | None,
+    json: bool,
+    home: Path | None,
+    config: Path | None,
 ) -> None:
     """Play any tape into the person's own store."""
     describe(tape)  # a broken tape is told before it becomes half a meeting
-    settings = _settings(tape, config=config, stt=stt, home=home, port=0)
+    settings = _settings(tape, config=config, stt=stt, record=record, home=home, port=0)
     log.set_up(level=settings.general.log_level, json=settings.general.log_json)
 
     def done(state: MeetingState) -> None:
@@ -84,7 +92,13 @@ def _myself() -> str:
 
 
 def _settings(
-    tape: Path, *, config: Path | None, stt: str | None, home: Path | None, port: int
+    tape: Path,
+    *,
+    config: Path | None,
+    stt: str | None,
+    record: str | None,
+    home: Path | None,
+    port: int,
 ) -> Settings:
     """The person's settings, with made-up credentials and loopback allowed. Dates are resolved in
     the zone the tape was recorded in, unless the person chose one. Raises TapeError, NotFound."""
@@ -95,6 +109,7 @@ def _settings(
         flags={
             "general.zone": None if load(file=config).settings.general.zone else zone,
             "general.stt": stt,
+            "audio.record": record,
             "general.home": str(home) if home else None,
             "general.port": port,
             "general.webhook_port": 0,
@@ -173,13 +188,16 @@ async def _show(service: Service, meeting: str, screen: Screen) -> None:
 
 
 async def _draw(service: Service, meeting: str, screen: Screen) -> None:
-    """Keep clock and speaker fresh between events."""
-    while True:
-        live = service.live(meeting)
-        if live is not None:
-            screen.speaker, screen.clock_ms = live.speaker, live.now_ms
-        screen.draw()
-        await asyncio.sleep(0.125)
+    """Keep clock, speaker and what is being said fresh between events."""
+    looking = service.words.watch(meeting) if screen.is_live else contextlib.nullcontext()
+    with looking:
+        while True:
+            live = service.live(meeting)
+            if live is not None:
+                screen.speaker, screen.clock_ms = live.speaker, live.now_ms
+            screen.saying = service.words.current(meeting)
+            screen.draw()
+            await asyncio.sleep(0.125)
 
 
 class FakeZoomProcess:

@@ -7,12 +7,10 @@ import os
 import shutil
 import socket
 import sys
-import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -21,21 +19,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.base.errors import OutsideError
+from pipeline.cli.doctor_speech import engines
+from pipeline.cli.finding import Finding
 from pipeline.config import Settings, load
 
 LEAST_FREE_BYTES = 1_000_000_000
 MOST_SKEW_S = 120.0
 """Zoom's webhook signatures are refused beyond 300 s; warn well before."""
-
-
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """Outcome of one check; ``advice`` says what to do unless it is ok."""
-
-    check: str
-    state: Literal["ok", "warning", "failed", "skipped"]
-    detail: str
-    advice: str = ""
 
 
 class _Health(msgspec.Struct):
@@ -75,7 +65,7 @@ async def examine(settings: Settings) -> list[Finding]:
         _service,
         _disk,
         _zone,
-        _engine,
+        engines,
         _model_server,
     )
     found: list[Finding] = []
@@ -212,22 +202,6 @@ async def _zone(settings: Settings) -> list[Finding]:
         advice = "set RTMS_NOTES_ZONE to an IANA name like Europe/Berlin"
         return [Finding(check="zone", state="failed", detail=settings.zone, advice=advice)]
     return [Finding(check="zone", state="ok", detail=f"{settings.zone}, now {now:%Y-%m-%d %H:%M}")]
-
-
-async def _engine(settings: Settings) -> list[Finding]:
-    from pipeline.transcribe.local import LocalEngine
-
-    wanted = settings.general.stt != "native"
-    started = time.monotonic()
-    try:
-        engine = await asyncio.to_thread(LocalEngine.open, settings.transcribe)
-    except OutsideError as error:
-        state: Literal["failed", "skipped"] = "failed" if wanted else "skipped"
-        detail = "not installed" if error.kind == "missing_extra" else "does not load"
-        return [Finding(check="local engine", state=state, detail=detail, advice=str(error))]
-    await engine.close()
-    detail = f"loads in {time.monotonic() - started:.1f} s"
-    return [Finding(check="local engine", state="ok", detail=detail)]
 
 
 async def _model_server(settings: Settings) -> list[Finding]:

@@ -7,6 +7,7 @@ is untrusted text and goes through ``rich.text.Text``, never through markup.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -16,11 +17,13 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.export.certainty import doubt_line, named
 from pipeline.export.escape import clean
 from pipeline.export.standing import NEVER
 from pipeline.model import events as ev
+from pipeline.model.live import Partial
 from pipeline.model.notes import NoteItem
-from pipeline.model.speech import SHOWN
+from pipeline.model.speech import SHOWN, Utterance
 from pipeline.model.state import MeetingState
 
 MARKS = {
@@ -72,6 +75,8 @@ class Screen:
         self._utterances: deque[Text] = deque(maxlen=LAST_UTTERANCES)
         self._seen: dict[str, str] = {}
         self.state: MeetingState | None = None
+        self._settled: set[str] = set()  # files whose words are in the log
+        self.saying: Sequence[Partial] = ()
         self.speaker: str | None = None
         self.clock_ms: int | None = None
 
@@ -87,16 +92,23 @@ class Screen:
         if self._live is not None:
             self._live.stop()
 
+    @property
+    def is_live(self) -> bool:
+        """Whether it shows what is being said; plain lines are only printed once they are final."""
+        return self._live is not None
+
     def take(self, event: ev.Event) -> None:
         """Fold one event in and, without a live display, print what is new."""
         if self.state is None:
             self.state = MeetingState(event.meeting)
         self.state.apply(event)
+        self._settle(event.body)
         match event.body:
             case ev.UtteranceSaid(utterance=u) if u.role in SHOWN and not u.deleted:
-                line = Text(f"{self._time(u.start_ms)} ", style="dim")
-                line.append(f"{clean(u.speaker or 'Unknown speaker')}: ", style="bold")
+                line = self._said(u)
                 line.append(clean(u.text))
+                if u.doubt:
+                    line.append(f"  ({doubt_line(u)})", style="yellow")
                 self._utterances.append(line)
                 self._say(line)
             case ev.MessageSaid(message=m) if not m.deleted:
@@ -134,6 +146,31 @@ class Screen:
             return
         mark = "-" if gone else "+" if old is None else "~"
         self._say(Text(f"    {mark} ", style="bold").append_text(line))
+
+    def _said(self, spoken: Utterance | Partial) -> Text:
+        """Time and speaker of a line."""
+        line = Text().append(f"{self._time(spoken.start_ms)} ", style="dim")
+        return line.append(f"{named(spoken)}: ", style="bold")
+
+    def _settle(self, body: ev.Body) -> None:
+        """Words that are in the log are not being said any more."""
+        segment = None
+        if isinstance(body, ev.UtteranceSaid):
+            segment = body.utterance.segment
+        elif isinstance(body, ev.SegmentClosed):
+            segment = body.segment
+        known = self.state.segments.get(segment or "") if self.state else None
+        if known is not None:
+            self._settled.add(known.file)
+
+    def _partials(self) -> list[Text]:
+        """What is being said; what may still change is dim."""
+        lines = []
+        for partial in self.saying:
+            if partial.file not in self._settled:
+                line = self._said(partial).append(clean(partial.committed))
+                lines.append(line.append(f" {clean(partial.tentative)}", style="dim italic"))
+        return lines
 
     def draw(self) -> None:
         """Refresh the live display."""
@@ -180,8 +217,9 @@ class Screen:
                 for g in state.missing()
             ]
         )
+        words = [*self._utterances, *self._partials()]
         return Group(
             head,
-            Panel(Group(*self._utterances) if self._utterances else Text("..."), title="said"),
+            Panel(Group(*words) if words else Text("..."), title="said"),
             Panel(Group(*notes, *missing) if notes or missing else Text("..."), title="notes"),
         )

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any, TypeVar
 
 import msgspec
 import typer
@@ -14,12 +16,16 @@ from pipeline.base import log
 from pipeline.base.errors import ConfigError, OutsideError
 from pipeline.config import Settings, load
 
+T = TypeVar("T")
+
 
 def run(
     *,
     stt: str | None,
     port: int | None,
     webhook_port: int | None,
+    stt_port: int | None,
+    record: str | None,
     once: bool,
     allow_loopback: bool,
     media: str | None,
@@ -37,6 +43,8 @@ def run(
             "general.stt": stt,
             "general.port": port,
             "general.webhook_port": webhook_port,
+            "general.stt_port": stt_port,
+            "audio.record": record,
             "general.home": str(home) if home else None,
             "rtms.allow_loopback": True if allow_loopback else None,
             "rtms.on_shutdown": on_shutdown,
@@ -67,14 +75,13 @@ def names(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
-def event_loop(main: object) -> None:
-    """Run a coroutine on uvloop where it exists, on asyncio elsewhere."""
+def event_loop(main: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine on uvloop where it exists, on asyncio elsewhere; its result."""
     try:
         import uvloop
     except ImportError:
-        asyncio.run(main)  # type: ignore[arg-type]
-    else:
-        uvloop.run(main)  # type: ignore[arg-type]
+        return asyncio.run(main)
+    return uvloop.run(main)
 
 
 async def _serve(settings: Settings, *, once: bool, speed: float, json: bool) -> None:
@@ -86,12 +93,16 @@ async def _serve(settings: Settings, *, once: bool, speed: float, json: bool) ->
         loop.add_signal_handler(name, stop.set)
     async with Service.open(settings, speed=speed) as service:
         addresses = {"page": service.page_url, "webhook": service.webhook_url}
+        if service.stt_url:
+            addresses["stt"] = service.stt_url
         if json:
             sys.stdout.write(msgspec.json.encode(addresses).decode() + "\n")
             sys.stdout.flush()
         else:
             typer.echo(f"page     {service.page_url}")
             typer.echo(f"webhook  {service.webhook_url}  (give Zoom its https address)")
+            if service.stt_url:
+                typer.echo(f"stt      {service.stt_url}  (OpenAI-compatible)")
             typer.echo("waiting for meetings; Ctrl-C stops, and what is running resumes next time")
         waits = [asyncio.ensure_future(stop.wait())]
         if once:

@@ -10,6 +10,7 @@ from bisect import bisect_right
 from pipeline.export.escape import clean
 from pipeline.export.times import Times, lasting
 from pipeline.model.happening import Clip, FaultSeen, Happening, Image
+from pipeline.model.speech import Recording
 from pipeline.model.state import MeetingState
 
 SOMEBODY = "Somebody"
@@ -77,6 +78,19 @@ def clip_line(clip: Clip, times: Times) -> str:
     return (
         f"{_MEDIA[clip.media]}{whose} from {times.clock(clip.from_ms)}"
         f" ({length}{clip.width} x {clip.height}, {clip.codec}): images/{clip.file}"
+    )
+
+
+def recording_line(recording: Recording, times: Times) -> str:
+    """``Recording of Maya from 10:02:05 (4 min, flac): recordings/....flac``."""
+    speaker = clean(recording.speaker or "")
+    whose = "everybody" if recording.mixed else speaker or "somebody unknown"
+    length = lasting(recording.samples * 1000 // recording.sample_rate)
+    if recording.state == "open":
+        length = "not complete"
+    return (
+        f"Recording of {whose} from {times.clock(recording.from_ms)}"
+        f" ({length}, {recording.codec}): recordings/{recording.file}"
     )
 
 

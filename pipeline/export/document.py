@@ -16,7 +16,7 @@ from pipeline.export.times import Times
 from pipeline.model.events import LlmCalled, Product
 from pipeline.model.happening import Clip, FaultSeen, Happening, Image
 from pipeline.model.notes import NoteItem
-from pipeline.model.speech import Gap, Message, Participant, Utterance
+from pipeline.model.speech import Gap, Message, Participant, Recording, Utterance
 from pipeline.model.state import MeetingState
 from pipeline.model.view import StageHealth
 
@@ -69,8 +69,8 @@ class ExportedNotes(msgspec.Struct, frozen=True, kw_only=True):
 
 class ExportDocument(msgspec.Struct, frozen=True, kw_only=True):
     """A meeting. ``notices`` are sentences on what is not final or not certain; files of
-    ``images`` and ``clips`` are in the meeting's ``images`` folder; ``sessions`` are Zoom's
-    session ids and their last state."""
+    ``images`` and ``clips`` are in the meeting's ``images`` folder, those of ``recordings`` in its
+    ``recordings`` folder; ``sessions`` are Zoom's session ids and their last state."""
 
     format: Literal["rtms-notes/export"]
     version: Literal[1]
@@ -84,6 +84,7 @@ class ExportDocument(msgspec.Struct, frozen=True, kw_only=True):
     happenings: tuple[Happening, ...]
     images: tuple[Image, ...]
     clips: tuple[Clip, ...]
+    recordings: tuple[Recording, ...]
     streams: tuple[ExportedStream, ...]
     stages: tuple[StageHealth, ...]
     llm_calls: tuple[LlmCalled, ...]
@@ -131,6 +132,7 @@ def document(state: MeetingState) -> ExportDocument:
         happenings=tuple(state.happened()),
         images=tuple(state.pictures()),
         clips=tuple(state.clips.values()),
+        recordings=tuple(state.recordings.values()),
         streams=tuple(
             ExportedStream(
                 id=stream.id,

@@ -2,9 +2,10 @@
 
 A line of the notes links to the words it stands on by ``[10:02:05 Anna](#^u7)``. Obsidian follows
 such a link to the block that ends in ``^u7``; everything else to the element with that id, which
-is why each line of the transcript carries both. Pictures of shared screens link to files in the
-meeting's ``images`` folder. Front matter uses the fields of the OpenOats meeting format where it
-has them; ours are ``x_*``.
+is why each line of the transcript carries both. What one speaker says in a row has the name once;
+each part stays a block of its own, for Obsidian finds no id inside of one. Pictures of shared
+screens link to files in the meeting's ``images`` folder. Front matter uses the fields of the
+OpenOats meeting format where it has them; ours are ``x_*``.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from urllib.parse import quote
 
 from pipeline.export.beside import Shown, happening_line, picture_line
+from pipeline.export.certainty import doubt_line, named, pieces
 from pipeline.export.chat import answered, audience, files_line, reactions_line
 from pipeline.export.escape import clean, inline, prose, quoted, web_addresses
 from pipeline.export.standing import (
@@ -30,6 +32,7 @@ from pipeline.model.happening import Happening, Image
 from pipeline.model.notes import Kind, NoteItem
 from pipeline.model.speech import SHOWN, Gap, Message, Utterance
 from pipeline.model.state import MeetingState
+from pipeline.model.turns import continuing
 
 SECTIONS: tuple[tuple[Kind, str], ...] = (
     ("overview", "Overview"),
@@ -72,7 +75,7 @@ def _front_matter(state: MeetingState, times: Times) -> str:
         *_array("participants", people(state)),
         *_language(state),
         f"engine: {view.engine}",
-        "app: zoom",
+        f"app: {'files' if view.product == 'file' else 'zoom'}",
         "x_format: rtms-notes/markdown/1",
         f"x_id: {quoted(view.id)}",
         f"x_product: {view.product}",
@@ -232,7 +235,8 @@ def _links(item: NoteItem, state: MeetingState, times: Times) -> list[str]:
         if isinstance(word, Utterance):
             shown = shown and word.role in SHOWN
         speaker = word.speaker if word is not None else cited.speaker
-        label = f"{times.clock(cited.start_ms)} {inline(speaker or UNKNOWN)}"
+        who_said = named(word) if isinstance(word, Utterance) else speaker or UNKNOWN
+        label = f"{times.clock(cited.start_ms)} {inline(who_said)}"
         links.append(f"[{label}](#^{ref})" if shown else f"{label} (*words taken back*)")
     return links
 
@@ -246,15 +250,14 @@ def _screen(item: NoteItem, shown: Shown, times: Times) -> list[str]:
 
 def _transcript(state: MeetingState, times: Times, images: str) -> list[str]:
     lines = []
-    for entry in timeline(state):
+    entries = timeline(state)
+    going_on = continuing(entries)
+    for entry in entries:
         match entry:
             case Gap():
                 lines.append(f"> **Missing:** {inline(gap_line(entry, state, times))}")
             case Utterance():
-                note = " *(from the other engine)*" if entry.role == "fill" else ""
-                lines.append(
-                    _said(entry.id, entry.start_ms, entry.speaker, entry.text, note, times)
-                )
+                lines.append(_spoken(entry, times, goes_on=entry.id in going_on))
             case Message():
                 lines.append(_typed(entry, state, times))
             case Happening():
@@ -262,6 +265,26 @@ def _transcript(state: MeetingState, times: Times, images: str) -> list[str]:
             case Image():
                 lines.append(_picture(entry, times, images))
     return lines or ["Nothing was said."]
+
+
+def _spoken(utterance: Utterance, times: Times, *, goes_on: bool) -> str:
+    """An utterance: what speaks against it before the text, what was heard otherwise behind it."""
+    notes = ["from the other engine"] if utterance.role == "fill" else []
+    notes += filter(None, [doubt_line(utterance)])
+    corrected = [f'{p.text.strip()} was heard as "{p.heard}"' for p in pieces(utterance) if p.heard]
+    return _said(
+        utterance.id,
+        utterance.start_ms,
+        None if goes_on else named(utterance),
+        utterance.text,
+        _aside(notes),
+        times,
+        _aside(corrected),
+    )
+
+
+def _aside(notes: Sequence[str]) -> str:
+    return f" *({inline(', '.join(notes))})*" if notes else ""
 
 
 def _typed(message: Message, state: MeetingState, times: Times) -> str:
@@ -274,7 +297,13 @@ def _typed(message: Message, state: MeetingState, times: Times) -> str:
     beside = [files_line(message), reactions_line(message)]
     tail = "".join(f" *({inline(line)})*" for line in beside if line)
     return _said(
-        message.id, message.at_ms, message.speaker, message.text, f" *({note})*", times, tail
+        message.id,
+        message.at_ms,
+        clean(message.speaker or "") or UNKNOWN,
+        message.text,
+        f" *({note})*",
+        times,
+        tail,
     )
 
 
@@ -295,5 +324,6 @@ def _said(
     times: Times,
     tail: str = "",
 ) -> str:
-    name = f"**{inline(speaker)}:**" if speaker and clean(speaker) else f"**{UNKNOWN}:**"
-    return f'[{times.clock(ms)}] {name}{note} <a id="^{ref}"></a>{prose(text)}{tail} ^{ref}'
+    """A line; without a name it goes on with the one before it."""
+    name = "" if speaker is None else f" **{inline(speaker)}:**"
+    return f'[{times.clock(ms)}]{name}{note} <a id="^{ref}"></a>{prose(text)}{tail} ^{ref}'

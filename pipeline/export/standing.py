@@ -156,6 +156,12 @@ def notices(state: MeetingState) -> list[str]:
         )
     if any(fault.reason == "clock_jump" for fault in state.faults.values()):
         lines.append("Zoom's clock jumped during the meeting; some of the times may be wrong.")
+    made_up = sum(bool(u.doubt) for u in state.transcript())
+    if made_up:
+        lines.append(
+            f"{count(made_up, 'line')} of the transcript may be made up by speech-to-text; the"
+            " reason stands beside the words, and their audio is kept until that is settled."
+        )
     doubtful = [item for item in state.notes.live() if item.check.state == "unverified"]
     if doubtful:
         lines.append(

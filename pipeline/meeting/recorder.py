@@ -16,7 +16,16 @@ from pipeline.meeting.chat import Chat
 from pipeline.meeting.words import sound
 from pipeline.model import events as ev
 from pipeline.model.gaps import Hole
-from pipeline.model.speech import Gap, Role, Segment, Source, Utterance
+from pipeline.model.speech import (
+    Attribution,
+    Correction,
+    Gap,
+    Role,
+    Segment,
+    Source,
+    Utterance,
+    Word,
+)
 from pipeline.model.state import MeetingState
 from pipeline.rtms import outputs as out
 
@@ -70,6 +79,11 @@ class Recorder:
         """The name a participant is known by."""
         return self._names.get(participant)
 
+    @property
+    def people(self) -> tuple[str, ...]:
+        """Names of everybody who was there so far, in the order of their coming."""
+        return tuple(self._names.values())
+
     # -- people ---------------------------------------------------------------------------
 
     def joined(self, people: Iterable[tuple[str, str]], at_ms: int) -> list[ev.Body]:
@@ -108,6 +122,12 @@ class Recorder:
         language: str | None = None,
         confidence: float | None = None,
         segment: str | None = None,
+        attribution: Attribution = "stream",
+        speaker_confidence: float | None = None,
+        engine: str | None = None,
+        doubt: str | None = None,
+        words: tuple[Word, ...] = (),
+        corrections: tuple[Correction, ...] = (),
     ) -> tuple[Utterance, list[ev.Body]]:
         """A new utterance, with the participant's arrival where nobody announced it."""
         text, speaker = sound(text), sound(speaker) if speaker else None
@@ -128,6 +148,12 @@ class Recorder:
             language=language,
             confidence=confidence,
             segment=segment,
+            attribution=attribution,
+            speaker_confidence=speaker_confidence,
+            engine=engine,
+            doubt=doubt,
+            words=tuple(msgspec.structs.replace(word, text=sound(word.text)) for word in words),
+            corrections=corrections,
         )
         self._utterances[utterance.id] = utterance
         metrics.UTTERANCES.labels(source).inc()
@@ -164,6 +190,11 @@ class Recorder:
         end_ms: int,
         file: str,
         samples: int,
+        attribution: Attribution = "stream",
+        speaker_confidence: float | None = None,
+        speech_ms: int | None = None,
+        level_db: float | None = None,
+        joined: bool = False,
     ) -> tuple[Segment, list[ev.Body]]:
         """A segment whose audio is durable."""
         self._segment_count += 1
@@ -176,6 +207,11 @@ class Recorder:
             samples=samples,
             participant=participant,
             speaker=speaker or (self._names.get(participant) if participant else None),
+            attribution=attribution,
+            speaker_confidence=speaker_confidence,
+            speech_ms=speech_ms,
+            level_db=level_db,
+            joined=joined,
         )
         return segment, [ev.SegmentSpooled(segment=segment)]
 

@@ -19,17 +19,22 @@ from pipeline.base.clock import MeetingClock
 from pipeline.base.errors import EngineError, StorageError
 from pipeline.meeting import heartbeat
 from pipeline.meeting.audio_intake import spooled
+from pipeline.meeting.doubts import settled
 from pipeline.meeting.heartbeat import Heartbeat
+from pipeline.meeting.naming import MeetingNaming
 from pipeline.meeting.parts import Parts
 from pipeline.meeting.patient_log import PatientLog
 from pipeline.meeting.recorder import Recorder
+from pipeline.meeting.recording import Recordings
 from pipeline.meeting.streams import Streams
+from pipeline.meeting.transcribe_health import TranscribeHealth
 from pipeline.meeting.transcriber import Transcriber
 from pipeline.model import events as ev
 from pipeline.model.log import MeetingLog
 from pipeline.model.state import MeetingState
 from pipeline.rtms.products import Announcement
 from pipeline.summarize.notes import NotesStage
+from pipeline.transcribe.load import Load
 
 log = structlog.get_logger()
 
@@ -58,9 +63,26 @@ class MeetingRun:
         self._accepting = True
         self._closing = asyncio.Event()
         self._refusals = 0
-        health = state.stages.get("transcribe")
-        self._engine_failures = health.count if health is not None else 0
-        self._engine_well = health is None or health.state == "ok"
+        self._naming = MeetingNaming(
+            parts.vocabulary,
+            parts.pool.settings,
+            people=lambda: self._recorder.people,
+            at_ms=self._opened.started_ms,
+        )
+        self._transcribing = TranscribeHealth(
+            state.stages.get("transcribe"), parts.pool.settings, self._now
+        )
+        self._recordings = Recordings(
+            spool.parent / "recordings",
+            settings=parts.audio,
+            meeting_log=self._log,
+            state=state,
+            clock=parts.clock,
+            now=self._clock.now_ms,
+            name_of=self._recorder.name_of,
+        )
+        partials = parts.partials
+        self._partials = None if partials is None else partials(self.meeting, self._naming.hints)
         self._streams = Streams(
             meeting_log=self._log,
             state=state,
@@ -69,6 +91,8 @@ class MeetingRun:
             spool=spool,
             parts=parts,
             on_engine=self._on_engine,
+            recording=self._recordings.open,
+            partials=self._partials,
         )
 
     @property
@@ -153,11 +177,16 @@ class MeetingRun:
         notes = self._parts.notes(self._log, self._clock)
         async with asyncio.TaskGroup() as group:
             beating = group.create_task(self._beat())
+            recording = group.create_task(self._recordings.run())
             noting = group.create_task(self._supervised(notes.run()))
             transcribing = group.create_task(self._transcribe())
+            showing = None
+            if self._partials is not None:
+                showing = group.create_task(self._partials.run(self._log, self._state.last_seq))
             await self._streams.run()
             self._accepting = False
-            tasks: list[asyncio.Task[Any]] = [beating, noting, transcribing]
+            tasks: list[asyncio.Task[Any]] = [beating, recording, noting, transcribing]
+            tasks += [showing] if showing is not None else []
             finished = False
             if not self._closing.is_set():
                 finishing = group.create_task(self._finish(notes, noting, transcribing))
@@ -182,6 +211,7 @@ class MeetingRun:
         if not await self._supervised(notes.finish()):
             await self._log.append(*await self._unread())
         await noting
+        await self._recordings.finish()
         if kept:
             log.error("meeting.audio_kept", meeting=self.meeting, segments=kept)
             return False
@@ -190,12 +220,10 @@ class MeetingRun:
 
     async def _adopt_spool(self) -> None:
         """Take in segments that were durable when the process died but not yet in the log, and
-        delete audio whose text is."""
-        segments = self._state.segments.values()
-        for segment in segments:
-            if segment.id in self._state.outcomes:
-                discard(self._spool, segment.file)
-        known = {segment.file for segment in segments}
+        delete audio whose text is, without a doubt."""
+        for segment in settled(self._state):
+            discard(self._spool, segment.file)
+        known = {segment.file for segment in self._state.segments.values()}
         stream = next(reversed(self._state.streams), "")
         for found in await asyncio.to_thread(recover, self._spool, known):
             for event in await self._log.append(*spooled(self._recorder, stream, found)):
@@ -212,7 +240,11 @@ class MeetingRun:
             spool=self._spool,
             clock=self._parts.clock,
             on_state=self._on_engine,
+            on_load=self._on_load if self._is_live else None,
+            naming=self._naming,
+            merges=self._is_live,
             speed=self._parts.speed,
+            ready=None if self._partials is None else self._partials.ready,
         )
         async with asyncio.TaskGroup() as group:
             group.create_task(transcriber.run())
@@ -223,7 +255,7 @@ class MeetingRun:
                     await transcriber.put(event.body.segment)
                 elif isinstance(event.body, ev.MeetingEnded):
                     break
-            transcriber.close()
+            await transcriber.close()
         return transcriber.kept
 
     async def _beat(self) -> None:
@@ -285,22 +317,21 @@ class MeetingRun:
 
     async def _on_engine(self, error: EngineError | None) -> None:
         """The engine failed, or transcribed a segment; written when that is news."""
-        if error is not None:
-            self._engine_failures += 1
-        if (error is None) == self._engine_well:
-            return
-        self._engine_well = error is None
-        await self._log.append(
-            ev.StageChanged(
-                stage="transcribe",
-                state="ok" if error is None else "degraded",
-                at_ms=self._now(),
-                error="" if error is None else error.kind,
-                detail="" if error is None else str(error),
-                retryable=error is not None and error.retryable,
-                count=self._engine_failures,
-            )
-        )
+        news = self._transcribing.engine(error)
+        if news:
+            await self._log.append(*news)
+
+    async def _on_load(self, load: Load) -> None:
+        """How far words are behind; written when that is news."""
+        news = self._transcribing.load(load)
+        if news:
+            await self._log.append(*news)
+
+    @property
+    def _is_live(self) -> bool:
+        """Whether somebody waits for the words: not in replays and files, which are as fast as they
+        can be, and whose words must be the same each time."""
+        return self._parts.speed == 1.0 and self._opened.product != "file"
 
     def _on_storage(self, error: StorageError | None) -> None:
         self.trouble = error

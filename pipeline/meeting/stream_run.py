@@ -19,11 +19,12 @@ from pipeline.base import metrics
 from pipeline.base.channel import Channel
 from pipeline.base.clock import Clock, MeetingClock
 from pipeline.base.errors import EngineError
-from pipeline.meeting.audio_intake import AudioIntake
+from pipeline.meeting.audio_intake import AudioIntake, PartialFeed, RecordingFeed
 from pipeline.meeting.images.intake import ImageIntake
 from pipeline.meeting.native import NativeTranscript
 from pipeline.meeting.recorder import UNSURE_MS, Recorder
 from pipeline.meeting.settings import MeetingSettings
+from pipeline.meeting.source import OpenStream
 from pipeline.meeting.unread import Unreads
 from pipeline.model import events as ev
 from pipeline.model.gaps import REPLAY_SIGN_MS, GapMeter, Hole
@@ -32,7 +33,6 @@ from pipeline.model.log import MeetingLog
 from pipeline.model.state import MeetingState
 from pipeline.rtms import outputs as out
 from pipeline.rtms.products import Announcement
-from pipeline.rtms.stream import RtmsStream, Sink
 
 log = structlog.get_logger()
 
@@ -66,7 +66,8 @@ class StreamRun:
 
     ``lost_ms`` is set when the stream goes on after this process was down: meeting time at which
     it last heard anything. ``images``: the folder for pictures, None when there are to be none.
-    ``hears``: audio is to be transcribed; else it only tells the time (it may still be recorded).
+    ``hears``: audio is to be transcribed; else it is only recorded (``recording``), or tells the
+    time.
     """
 
     def __init__(
@@ -81,18 +82,20 @@ class StreamRun:
         speed: float,
         spool: Path,
         audio: AudioSettings,
-        open_stream: Callable[[Announcement, Sink], RtmsStream],
+        open_stream: OpenStream,
         on_engine: Callable[[EngineError | None], Awaitable[None]],
         lost_ms: int | None = None,
         images: Path | None = None,
         meeting: MeetingSettings = _DEFAULTS,
         hears: bool = True,
+        partials: PartialFeed | None = None,
+        recording: RecordingFeed | None = None,
     ) -> None:
         self.announcement = announcement
         self.speaker: str | None = None
         self._speaking: str | None = None
         self._log = meeting_log
-        self._hears = hears
+        self._hears = hears or recording is not None
         self._recorder = recorder
         self._clock = clock
         self._machine = machine
@@ -121,6 +124,9 @@ class StreamRun:
             now=self._now,
             refuse=lambda cause, at_ms: self._refuse("audio", cause, at_ms),
             on_engine=on_engine,
+            partials=partials,
+            recording=recording,
+            hears=hears,
         )
         self._images = (
             None
@@ -190,6 +196,8 @@ class StreamRun:
                 | out.SessionChanged(at_ms=at_ms)
             ):
                 self._observe(at_ms)
+                if isinstance(output, out.SpeakerChanged) and self._hears:
+                    self._audio.speaker(output)
             case out.SharingStarted(at_ms=at_ms) | out.SharingStopped(at_ms=at_ms):
                 self._observe(at_ms)
                 if isinstance(output, out.SharingStopped):
@@ -239,6 +247,15 @@ class StreamRun:
                 at_ms = self._now()
         if not self._inbox.offer((at_ms, output)):
             self._refuse("transcript", "overload", at_ms)
+
+    async def room(self) -> None:
+        """Wait until most of what was put is taken in: for a source that could send faster than
+        life."""
+        await self._audio.room()
+
+    def missing(self, hole: Hole) -> None:
+        """The source knows of something that it could not read."""
+        self._holes.append(hole)
 
     def _observe(self, at_ms: int) -> None:
         """A time that was stated. One that cannot be is told once; the words are kept with it."""

@@ -14,6 +14,7 @@ from pipeline.base.clock import MeetingClock
 from pipeline.base.errors import EngineError
 from pipeline.meeting import heartbeat
 from pipeline.meeting.again import Again
+from pipeline.meeting.audio_intake import PartialFeed, RecordingFeed
 from pipeline.meeting.heartbeat import Heartbeat
 from pipeline.meeting.parts import Parts
 from pipeline.meeting.recorder import Recorder
@@ -37,6 +38,7 @@ meeting's number may belong to the next meeting by now."""
 class Streams:
     """Opens, feeds and ends the streams of a meeting; ``run`` returns when there are no more.
 
+    ``recording`` opens the recording of a stream, None for none; ``partials`` is for all of them.
     ``had_any``: a stream was opened by this process. ``last_ended_ms``: meeting time.
     """
 
@@ -50,6 +52,8 @@ class Streams:
         spool: Path,
         parts: Parts,
         on_engine: Callable[[EngineError | None], Awaitable[None]],
+        partials: PartialFeed | None = None,
+        recording: Callable[[str], RecordingFeed | None] = lambda _: None,
     ) -> None:
         self.had_any = False
         self.last_ended_ms = max(
@@ -62,6 +66,8 @@ class Streams:
         self._spool = spool
         self._parts = parts
         self._on_engine = on_engine
+        self._partials = partials
+        self._recording = recording
         self._streams: dict[str, StreamRun] = {}
         self._announced: deque[StreamRun] = deque()  # Zoom has a few streams a meeting at most
         self._news = asyncio.Event()
@@ -244,6 +250,8 @@ class Streams:
             images=self._spool.parent / "images",
             meeting=self._parts.meeting,
             hears=self._parts.engine != "native",
+            partials=self._partials,
+            recording=self._recording(announcement.stream),
         )
         self.had_any = True
         self._streams[stream.id] = stream

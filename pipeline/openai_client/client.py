@@ -61,7 +61,18 @@ class ChatClient:
         self._clock = clock
         self._rng = rng
         try:
-            http = open_http(settings, transport)
+            http = open_http(
+                api_key=settings.api_key,
+                timeout=httpx2.Timeout(
+                    connect=settings.connect_timeout_s,
+                    read=settings.read_timeout_s,
+                    write=settings.write_timeout_s,
+                    pool=settings.pool_timeout_s,
+                ),
+                max_answer_bytes=settings.max_answer_bytes,
+                ca_file=settings.ca_file,
+                transport=transport,
+            )
         except OSError as error:
             raise ConfigError(f"llm.ca_file: {settings.ca_file}: {error.strerror}") from error
         # Every argument with an environment variable behind it is given, or it would be read;

@@ -1,4 +1,4 @@
-"""How calls to a language model fail, and what the server's words mean.
+"""How calls to a server of models fail, and what the server's words mean.
 
 Kinds, and whether trying the same again later can help:
 
@@ -17,6 +17,7 @@ Kinds, and whether trying the same again later can help:
 | context_exceeded | no | the question is too long for the model |
 | truncated | no | the answer was cut at the token limit |
 | too_long | no | the answer did not end within ``max_answer_bytes`` |
+| bad_answer | no | JSON of another form than the API's |
 | refused | no | the model or a content filter declines |
 | redirected | no | 3xx: we do not carry words to another address |
 | bad_request | no | any other 4xx |

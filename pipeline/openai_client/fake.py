@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
+
+from pipeline.openai_client.fake_faults import Fault, play_fault
 
 
 @dataclass(frozen=True)
@@ -23,41 +25,7 @@ class Says:
     tokens_out: int = 20
 
 
-@dataclass(frozen=True)
-class Fails:
-    """An HTTP status with an error body in OpenAI's form."""
-
-    status: int
-    message: str = "no"
-    code: str | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Raw:
-    """Any body, as it is, with status 200."""
-
-    body: bytes
-
-
-@dataclass(frozen=True)
-class Hangs:
-    """No answer until the server is closed."""
-
-
-@dataclass(frozen=True)
-class Endless:
-    """A body that never ends."""
-
-    piece: bytes = b" " * 1024
-
-
-@dataclass(frozen=True)
-class Drops:
-    """The connection is closed in the middle of the answer."""
-
-
-Turn = Says | Fails | Raw | Hangs | Endless | Drops
+Turn = Says | Fault
 Script = Callable[[dict[str, Any]], Turn]
 
 NO_CHANGE: dict[str, list[Any]] = {"add": [], "update": [], "close": [], "retract": [], "merge": []}
@@ -142,38 +110,9 @@ class FakeLlm:
     async def _play(
         self, turn: Turn, request: web.Request, body: dict[str, Any]
     ) -> web.StreamResponse:
-        match turn:
-            case Says():
-                return web.json_response(_completion(turn, body))
-            case Fails(status=status, message=message, code=code, headers=headers):
-                error = {"message": message, "type": "error", "code": code, "param": None}
-                return web.json_response({"error": error}, status=status, headers=headers)
-            case Raw(body=raw):
-                return web.Response(body=raw, content_type="application/json")
-            case Hangs():
-                await self._closing.wait()
-                return web.Response(status=503)
-            case Drops():
-                response = web.StreamResponse(headers={"content-length": "1000"})
-                await response.prepare(request)
-                await response.write(b'{"choices": [')
-                if request.transport is not None:
-                    request.transport.abort()
-                return response
-            case Endless(piece=piece):
-                return await self._stream(request, piece)
-
-    async def _stream(self, request: web.Request, piece: bytes) -> web.StreamResponse:
-        response = web.StreamResponse()
-        response.content_type = "application/json"
-        await response.prepare(request)
-        try:
-            while not self._closing.is_set():
-                await response.write(piece)
-                await asyncio.sleep(0)
-        except ConnectionError:  # the client has had enough
-            pass
-        return response
+        if isinstance(turn, Says):
+            return web.json_response(_completion(turn, body))
+        return await play_fault(turn, request, self._closing)
 
 
 def _completion(turn: Says, body: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The HTTP client under the SDK: only what we mean to send, only where we mean to send it."""
+"""The HTTP client under every call: only what we mean to send, only where we mean to send it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,18 @@ from collections.abc import AsyncIterator
 import httpx2
 
 from pipeline.base.secret import Secret
-from pipeline.openai_client.settings import LlmSettings
 
 _OURS = frozenset(
-    {"host", "accept", "accept-encoding", "connection", "content-type", "content-length"}
+    {
+        "host",
+        "accept",
+        "accept-encoding",
+        "connection",
+        "content-type",
+        "content-length",
+        "transfer-encoding",
+        "idempotency-key",
+    }
 )
 
 
@@ -67,21 +75,21 @@ class _Guarded(httpx2.AsyncBaseTransport):
 
 
 def open_http(
-    settings: LlmSettings, transport: httpx2.AsyncBaseTransport | None = None
+    *,
+    api_key: Secret,
+    timeout: httpx2.Timeout,
+    max_answer_bytes: int,
+    ca_file: str = "",
+    transport: httpx2.AsyncBaseTransport | None = None,
 ) -> httpx2.AsyncClient:
     """A client that ignores proxies and credentials of the environment and follows
     no redirect. ``transport`` replaces the network (tests). Raises OSError for ``ca_file``."""
     if transport is None:
-        context = ssl.create_default_context(cafile=settings.ca_file or None)
+        context = ssl.create_default_context(cafile=ca_file or None)
         transport = httpx2.AsyncHTTPTransport(verify=context, trust_env=False)
     return httpx2.AsyncClient(
-        transport=_Guarded(transport, settings.api_key, settings.max_answer_bytes),
-        timeout=httpx2.Timeout(
-            connect=settings.connect_timeout_s,
-            read=settings.read_timeout_s,
-            write=settings.write_timeout_s,
-            pool=settings.pool_timeout_s,
-        ),
+        transport=_Guarded(transport, api_key, max_answer_bytes),
+        timeout=timeout,
         trust_env=False,
         follow_redirects=False,
     )

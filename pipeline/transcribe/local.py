@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import ctypes
-import queue
 import re
 import threading
-from concurrent.futures import Future
-from typing import Any, ClassVar
+from typing import Any
+
+import numpy as np
 
 from pipeline.base.errors import EngineError
 from pipeline.transcribe.engine import (
@@ -19,17 +18,22 @@ from pipeline.transcribe.engine import (
     Pcm,
     Transcription,
 )
+from pipeline.transcribe.native_thread import NativeThread
 from pipeline.transcribe.settings import TranscribeSettings
 
 OPTIONS = {"vad_threshold": "0", "identify_speakers": "false", "return_audio_data": "false"}
 """Its own VAD cuts inside words (WER 12.9 against 8.6), its diarization costs 1.7 CPU-s an audio
 second (reference speech 1, 2), and nobody needs the samples back."""
 
-MOST_STUCK = 4
-"""Threads that may hang at the same time, each with a model of 150 MB, before no more are made."""
-
 _LEAST = SAMPLE_RATE // 10
 """Samples below which there is no word; on digital silence Moonshine answers "You"."""
+
+_TAIL = SAMPLE_RATE // 20
+_LOUD_TAIL = 0.2
+_PADDING = np.zeros(SAMPLE_RATE // 4, np.float32)
+"""Where audio breaks off at the end of a word (mute, end of stream), the model hears it twice: of
+"No." it makes "No, no,". A quarter second of silence after a tail louder than 0.2 of the whole
+takes WER of the natural corpus from 5.9 to 5.7 %; after every segment it would make it 7.9 %."""
 
 _DOUBLED = re.compile(r",(?:\s*,)+")
 """The model writes "Oh no,, our oven": one comma was meant."""
@@ -37,95 +41,64 @@ _DOUBLED = re.compile(r",(?:\s*,)+")
 _LOADING = threading.Lock()
 """The library's first use is not thread-safe: a second thread finds it half made."""
 
-_Job = tuple[Pcm, "Future[str]"]
-
 
 class LocalEngine:
-    """One native transcriber and the daemon thread it runs on; a pool opens one a worker.
+    """One native transcriber on a thread of its own; a pool opens one a worker."""
 
-    The event loop is never blocked, and a decode that hangs does not keep the process alive.
-    """
-
-    capabilities = Capabilities(name="moonshine-tiny-en", languages=("en",), partials=True)
-
-    _stuck: ClassVar[list[threading.Thread]] = []
+    capabilities = Capabilities(name="local", languages=("en",), partials=True)
 
     def __init__(self, transcriber: Any, failures: tuple[type[Exception], ...]) -> None:
         self._transcriber = transcriber
         self._failures = failures
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._busy = False
-        self._closed = False
-        self._thread = threading.Thread(target=self._work, name="stt-local", daemon=True)
-        self._thread.start()
+        self._thread = NativeThread("local", self._decode, transcriber.close)
 
     @classmethod
-    def open(cls, settings: TranscribeSettings) -> LocalEngine:  # noqa: ARG003 (no model setting yet)
+    def open(cls, settings: TranscribeSettings) -> LocalEngine:  # noqa: ARG003 (it has none)
         """Load the model: about 0.4 s, 150 MB. Blocking; call it on a thread.
 
         Raises EngineError: ``missing_extra`` when moonshine-voice is not installed, ``load`` when
         it does not load, ``hangs`` when earlier decodes hang for good.
         """
-        cls._stuck[:] = [thread for thread in cls._stuck if thread.is_alive()]
-        if len(cls._stuck) >= MOST_STUCK:
-            raise EngineError(
-                f"the local engine hangs in {len(cls._stuck)} decodes; restart the service",
-                kind="hangs",
-            )
+        NativeThread.check()
         with _LOADING:
             return cls(*_load())
 
-    async def transcribe(self, pcm: Pcm, hints: Hints = NO_HINTS) -> Transcription:  # noqa: ARG002
+    async def transcribe(self, pcm: Pcm, hints: Hints = NO_HINTS) -> Transcription:
         """The words of one segment.
 
         Raises EngineError (retryable ``decode``; ``closed`` after ``close``).
         """
-        if self._closed:
-            raise EngineError("the local engine is closed", kind="closed")
         if len(pcm) < _LEAST or not pcm.any():
-            return Transcription("")
-        future: Future[str] = Future()
-        self._jobs.put((pcm, future))
-        text = await asyncio.wrap_future(future)
-        return Transcription(text, language="en")
+            return Transcription("", engine=self.capabilities.name)
+        return await self._thread.run(pcm, hints)
 
     async def close(self) -> None:
         """Free the model. A decode that is running is left to end by itself."""
-        if self._closed:
-            return
-        self._closed = True
-        if self._busy:
-            self._stuck.append(self._thread)
-        self._jobs.put(None)
+        self._thread.close()
 
-    def _work(self) -> None:
-        """The thread: one decode after another, then free the model where it was used."""
-        while (job := self._jobs.get()) is not None:
-            pcm, future = job
-            if not future.set_running_or_notify_cancel():
-                continue
-            self._busy = True
-            try:
-                future.set_result(self._decode(pcm))
-            except EngineError as error:
-                future.set_exception(error)
-            except BaseException as error:
-                self._closed = True
-                future.set_exception(error)
-                raise
-            finally:
-                self._busy = False
-        self._transcriber.close()
-
-    def _decode(self, pcm: Pcm) -> str:
+    def _decode(self, pcm: Pcm, hints: Hints) -> Transcription:  # noqa: ARG002 (it takes none)
         try:
-            found = self._transcriber.transcribe_without_streaming(pcm.tolist(), SAMPLE_RATE)
+            found = self._transcriber.transcribe_without_streaming(
+                _ended(pcm).tolist(), SAMPLE_RATE
+            )
             text = " ".join(line.text.strip() for line in found.lines).strip()
-            return _DOUBLED.sub(",", text)
         except self._failures as error:
             raise EngineError(
                 f"the local engine failed on a segment ({error})", kind="decode", retryable=True
             ) from error
+        name = self.capabilities.name
+        return Transcription(_DOUBLED.sub(",", text), language="en", engine=name)
+
+
+def _ended(pcm: Pcm) -> Pcm:
+    """The samples, with silence after them when they break off in the middle of sound."""
+    if _rms(pcm[-_TAIL:]) <= _LOUD_TAIL * _rms(pcm):
+        return pcm
+    return np.concatenate((pcm, _PADDING))
+
+
+def _rms(pcm: Pcm) -> float:
+    return float(np.sqrt(np.mean(np.square(pcm))))
 
 
 def _load() -> tuple[Any, tuple[type[Exception], ...]]:

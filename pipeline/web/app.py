@@ -32,6 +32,7 @@ from aiohttp import web
 
 from pipeline.base.errors import BadInput, NotFound, RtmsNotesError
 from pipeline.export.formats import FORMATS
+from pipeline.model.live import LiveWords
 from pipeline.web import pages
 from pipeline.web.guard import HEADERS, PICTURE_CSP, is_loopback
 from pipeline.web.pictures import read_picture
@@ -55,13 +56,18 @@ _FILE = "{file:[0-9a-z-]{1,100}[.]jpg}"
 
 
 def page_app(
-    *, reader: Reader, health: Health, settings: WebSettings = _DEFAULTS
+    *,
+    reader: Reader,
+    health: Health,
+    settings: WebSettings = _DEFAULTS,
+    live: LiveWords | None = None,
 ) -> web.Application:
     """Everything the page's listener serves; see the table above.
 
-    ``health`` is asked at each /health; its ``status`` says how it is.
+    ``health`` is asked at each /health; its ``status`` says how it is. ``live``: words that are
+    being said, where this process receives meetings.
     """
-    site = Site(reader, settings, health)
+    site = Site(reader, settings, health, live or LiveWords())
     app = web.Application(
         middlewares=[_loopback_only, _read_only, _errors], client_max_size=MAX_BODY
     )
@@ -88,11 +94,13 @@ def page_app(
 class Site:
     """The handlers. Reading and rendering run in a worker thread, off the receiving loop."""
 
-    def __init__(self, reader: Reader, settings: WebSettings, health: Health) -> None:
+    def __init__(
+        self, reader: Reader, settings: WebSettings, health: Health, live: LiveWords
+    ) -> None:
         self._reader = reader
         self._settings = settings
         self._health = health
-        self._streams = Streams(reader, settings)
+        self._streams = Streams(reader, settings, live)
 
     async def close(self, _app: web.Application) -> None:
         """End the streams, so that the listener can stop."""

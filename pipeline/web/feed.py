@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import msgspec
 
+from pipeline.export.timeline import timeline
 from pipeline.model import events as ev
+from pipeline.model.live import Partials
 from pipeline.model.state import MeetingState
-from pipeline.web.views import HeadView, ItemView, LineView, Views
+from pipeline.web.paragraphs import Paragraphs
+from pipeline.web.shapes import HeadView, ItemView, LineView, PartialView
+from pipeline.web.views import Views, shown_entry
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What to do to the page that shows everything up to an earlier event.
 
     ``head`` replaces the head when it changed; ``lines`` and ``items`` are put in their place by
-    ``sort``, replacing those of the same id; ``gone`` are ids to take away; ``news`` are sentences
-    for people who listen to the page.
+    ``sort``, replacing those of the same id; ``gone`` are ids to take away; ``settled`` are files
+    of partials that must not be shown any more, now or later; ``news`` are sentences for people
+    who listen to the page.
     """
 
     seq: int
@@ -22,7 +27,16 @@ class Change(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     lines: tuple[LineView, ...] = ()
     items: tuple[ItemView, ...] = ()
     gone: tuple[str, ...] = ()
+    settled: tuple[str, ...] = ()
     news: tuple[str, ...] = ()
+
+
+class Said(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is being said now, as far as it is another than a reader was last told: ``lines`` to
+    show, files that are ``gone``."""
+
+    lines: tuple[PartialView, ...] = ()
+    gone: tuple[str, ...] = ()
 
 
 class Feed:
@@ -34,6 +48,10 @@ class Feed:
         self._lines: dict[str, None] = {}
         self._items: dict[str, None] = {}
         self._news: list[str] = []
+        self._paragraphs = Paragraphs()
+        self._settled: set[str] = set()
+        self._just_settled: dict[str, None] = {}
+        self._said: dict[str, PartialView] = {}
 
     def fold(self, event: ev.Event) -> None:
         """Take in the next event."""
@@ -43,6 +61,9 @@ class Feed:
         match event.body:
             case ev.UtteranceSaid(utterance=utterance):
                 self._word(utterance.id, revised=utterance.revision > 1)
+                self._settle(utterance.segment)
+            case ev.SegmentClosed(segment=segment):
+                self._settle(segment)
             case ev.MessageSaid(message=message):
                 self._word(message.id, revised=message.revision > 1)
                 answers = (m.id for m in state.messages.values() if m.parent == message.zoom_id)
@@ -80,14 +101,19 @@ class Feed:
 
     def settle(self) -> None:
         """The reader's page already shows all this: forget what changed."""
-        self._lines, self._items, self._news = {}, {}, []
+        self._lines, self._items, self._news, self._just_settled = {}, {}, [], {}
         self._head = Views(self.state).head() if self.state.opened else None
+        self._paragraphs = Paragraphs()
+        for entry in timeline(self.state):
+            self._paragraphs.put(entry)
 
     def change(self) -> Change:
         """What the events folded since the last call (or ``settle``) changed."""
         views = Views(self.state)
         head = views.head()
-        lines = {ref: views.line(ref) for ref in self._lines}
+        self._order()
+        on = self._paragraphs.going_on
+        lines = {ref: views.line(ref, goes_on=ref in on) for ref in self._lines}
         items = {ref: views.item(ref) for ref in self._items}
         gone = [ref for ref, view in {**lines, **items}.items() if view is None]
         news = [items[ref] for ref in dict.fromkeys(self._news)]
@@ -97,11 +123,44 @@ class Feed:
             lines=tuple(view for view in lines.values() if view is not None),
             items=tuple(view for view in items.values() if view is not None),
             gone=tuple(gone),
+            settled=tuple(self._just_settled),
             news=tuple(_sentence(view) for view in news if view is not None),
         )
-        self._lines, self._items, self._news = {}, {}, []
+        self._lines, self._items, self._news, self._just_settled = {}, {}, [], {}
         self._head = head
         return change
+
+    def said(self, partials: Partials) -> Said | None:
+        """What these partials change for the reader; None when nothing does."""
+        if self.state.opened is None:
+            return None
+        views = Views(self.state)
+        now = {
+            partial.file: views.partial(partial, self._paragraphs.before(partial.start_ms))
+            for partial in partials
+            if partial.file not in self._settled
+        }
+        told, self._said = self._said, now
+        said = Said(
+            lines=tuple(view for file, view in now.items() if told.get(file) != view),
+            gone=tuple(file for file in told if file not in now),
+        )
+        return said if said.lines or said.gone else None
+
+    def _order(self) -> None:
+        """Put the changed lines where they belong; others may begin a paragraph anew by that."""
+        for ref in list(self._lines):
+            entry = shown_entry(self.state, ref)
+            others = self._paragraphs.take(ref) if entry is None else self._paragraphs.put(entry)
+            self._lines.update(dict.fromkeys(others))
+
+    def _settle(self, segment: str | None) -> None:
+        """The words of a segment are in the log, or will never be."""
+        known = self.state.segments.get(segment) if segment is not None else None
+        if known is not None:
+            self._settled.add(known.file)
+            self._just_settled[known.file] = None
+            self._said.pop(known.file, None)
 
     def _screen(self, at_ms: int) -> None:
         """Another picture, or none, was on the screen from then on: what notes link to."""

@@ -13,7 +13,8 @@ from pipeline.export.standing import UNTITLED
 from pipeline.export.times import Times
 from pipeline.model.state import MeetingState
 from pipeline.model.view import MeetingView
-from pipeline.web.views import STATES, ItemView, LineView, Views
+from pipeline.web.shapes import ItemView, LineView, PartialView
+from pipeline.web.views import STATES, Views
 
 if TYPE_CHECKING:
     from pipeline.store.search import Hit
@@ -29,6 +30,7 @@ _BLANK_LINE = LineView(id="", kind="said", sort="", time="", iso="", text="")
 _BLANK_EVENT = LineView(id="", kind="event", sort="", time="", iso="", text="")
 _BLANK_PICTURE = LineView(id="", kind="picture", sort="", time="", iso="", text="")
 _BLANK_GAP = LineView(id="", kind="gap", sort="", time="", iso="", text="")
+_BLANK_PARTIAL = PartialView(file="", sort="", time="", iso="", speaker="", voice="")
 _BLANK_ITEM = ItemView(id="", section="", sort="", look="open", text="")
 
 
@@ -44,6 +46,7 @@ def meeting_page(state: MeetingState) -> str:
         items=views.items(),
         lines=views.lines(),
         blank_line=_BLANK_LINE,
+        blank_partial=_BLANK_PARTIAL,
         blank_gap=_BLANK_GAP,
         blank_event=_BLANK_EVENT,
         blank_picture=_BLANK_PICTURE,

@@ -5,8 +5,9 @@ The id of each event is the ``seq`` of the log it brings the page to; a browser 
 are ever read. Nothing queues per reader: the log is the queue, and a reader is served as fast as
 its socket takes; one that takes nothing for ``send_timeout_s`` is cut off and resumes.
 
-Events: ``change`` (a ``Change``), ``reload`` (the page is from another log), ``end`` (the meeting
-is finished, nothing follows), ``hello`` (nothing new yet).
+Events: ``change`` (a ``Change``), ``partial`` (a ``Said``: words before they are final, without an
+id, for they are not in the log), ``reload`` (the page is from another log), ``end`` (the meeting is
+finished, nothing follows), ``hello`` (nothing new yet).
 """
 
 from __future__ import annotations
@@ -23,10 +24,15 @@ from aiohttp_sse import EventSourceResponse
 from pipeline.base import metrics
 from pipeline.base.errors import RtmsNotesError
 from pipeline.model.events import Event
+from pipeline.model.live import LiveWords, Watch
 from pipeline.web.feed import Feed
 from pipeline.web.settings import WebSettings
 
 log = structlog.get_logger()
+
+TOGETHER = 64
+"""Events of one change: those of a commit belong together, a final line and the partial it settles
+above all."""
 
 
 class Source(Protocol):
@@ -44,8 +50,9 @@ class Source(Protocol):
 class Streams:
     """All open streams of a listener."""
 
-    def __init__(self, source: Source, settings: WebSettings) -> None:
+    def __init__(self, source: Source, settings: WebSettings, live: LiveWords) -> None:
         self._source = source
+        self._live = live
         self._settings = settings
         self._open: set[asyncio.Task[None]] = set()
         self._closed = False
@@ -123,16 +130,45 @@ class Streams:
             return
         follower = self._source.follow(meeting, feed.state.last_seq)
         try:
-            async for event in follower:
-                feed.fold(event)
-                await _send(response, feed)
-                if feed.state.finished:
-                    await response.send("{}", event="end")
-                    return
+            with self._live.watch(meeting) as watch:
+                await _follow(response, feed, follower, watch)
         finally:
             closing = getattr(follower, "aclose", None)
             if closing is not None:
                 await closing()
+
+
+async def _follow(
+    response: EventSourceResponse, feed: Feed, follower: AsyncIterator[Event], watch: Watch
+) -> None:
+    """Send what is committed and what is being said until the meeting is finished."""
+    event = asyncio.ensure_future(anext(follower, None))
+    said = asyncio.ensure_future(anext(watch))
+    try:
+        while True:
+            await asyncio.wait({event, said}, return_when=asyncio.FIRST_COMPLETED)
+            folded = 0
+            while event.done() and folded < TOGETHER:
+                if (committed := event.result()) is None:
+                    return  # the store is closed
+                feed.fold(committed)
+                folded += 1
+                event = asyncio.ensure_future(anext(follower, None))
+                await asyncio.sleep(0)  # what is there already is ready after this
+            if folded:
+                await _send(response, feed)
+            if feed.state.finished:
+                await response.send("{}", event="end")
+                return
+            if said.done():
+                change = feed.said(said.result())
+                said = asyncio.ensure_future(anext(watch))
+                if change is not None:
+                    await response.send(msgspec.json.encode(change).decode(), event="partial")
+    finally:
+        event.cancel()
+        said.cancel()
+        await asyncio.gather(event, said, return_exceptions=True)
 
 
 def _folded(source: Source, meeting: str, after: int) -> Feed | None:

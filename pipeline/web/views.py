@@ -1,18 +1,19 @@
-"""What the page shows, as ready values: the templates and the stream's script only place them.
-
-Every field is text, a number or a flag; nothing here is markup. No text holds a character that is
-not seen: names and words cannot reorder the page around them.
-"""
+"""Makes the page's views of a meeting's state."""
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
-from typing import Any, TypeVar
 
-import msgspec
-
-from pipeline.export.beside import Shown, clip_line, fault_line, happening_line, picture_line
+from pipeline.export.beside import (
+    Shown,
+    clip_line,
+    fault_line,
+    happening_line,
+    picture_line,
+    recording_line,
+)
+from pipeline.export.certainty import Piece, doubt_line, how_sure, named, pieces
 from pipeline.export.chat import answered, audience, files_line, reactions_line
 from pipeline.export.escape import clean
 from pipeline.export.markdown import SECTIONS, people
@@ -33,103 +34,18 @@ from pipeline.export.standing import (
 from pipeline.export.timeline import Entry, order, starts, timeline
 from pipeline.export.times import Times, lasting, weekday
 from pipeline.model.happening import Happening, Image
+from pipeline.model.live import Partial
 from pipeline.model.notes import NoteItem
 from pipeline.model.speech import SHOWN, Gap, Message, Utterance
 from pipeline.model.state import MeetingState
+from pipeline.model.turns import continuing, goes_on
+from pipeline.web.shapes import HeadView, ItemView, LineView, PartialView, Ref, seen
 
 VOICES = 8
 """Colours of speakers."""
 
 STATES = {"live": "Live", "ended": "Ended, notes not final yet", "finished": "Finished"}
 _ONE = {kind: heading.removesuffix("s") for kind, heading in SECTIONS}
-
-
-class Ref(msgspec.Struct, frozen=True, kw_only=True):
-    """A link inside the page. ``to`` is an element's id, empty when there is nothing to link."""
-
-    to: str
-    label: str
-    title: str = ""
-
-
-class LineView(msgspec.Struct, frozen=True, kw_only=True):
-    """A line of the transcript. ``kind``: said, chat, private (a chat message that was not for
-    everybody), gap, event or picture. ``sort`` orders lines as text. ``image`` and ``thumb`` are
-    paths of this listener."""
-
-    id: str
-    kind: str
-    sort: str
-    time: str
-    iso: str
-    text: str
-    speaker: str = ""
-    voice: str = ""
-    mark: str = ""
-    lang: str = ""
-    beside: str = ""
-    image: str = ""
-    thumb: str = ""
-    refs: tuple[Ref, ...] = ()
-
-
-class ItemView(msgspec.Struct, frozen=True, kw_only=True):
-    """A line of the notes. ``look``: open, done or withdrawn. ``unverified`` is the reason."""
-
-    id: str
-    section: str
-    sort: str
-    look: str
-    text: str
-    status: str = ""
-    owner: str = ""
-    owner_known: bool = True
-    due: str = ""
-    due_text: str = ""
-    answer: str = ""
-    span: str = ""
-    unverified: str = ""
-    edited: str = ""
-    refs: tuple[Ref, ...] = ()
-
-
-class HeadView(msgspec.Struct, frozen=True, kw_only=True):
-    """The page's head: all that is not a line of the transcript or of the notes."""
-
-    title: str
-    state: str
-    state_text: str
-    when: str
-    length: str
-    label: str
-    coverage: str
-    words: str
-    people: tuple[str, ...]
-    gaps: tuple[Ref, ...]
-    troubles: tuple[str, ...]
-    notices: tuple[str, ...]
-    faults: tuple[str, ...] = ()
-    clips: tuple[str, ...] = ()
-
-
-_View = TypeVar("_View", HeadView, LineView, ItemView)
-
-
-def _seen(view: _View) -> _View:
-    """The view with every text in it cleaned."""
-    return msgspec.structs.replace(view, **_cleaned(view))
-
-
-def _cleaned(struct: msgspec.Struct) -> dict[str, Any]:
-    return {name: _clean_value(getattr(struct, name)) for name in struct.__struct_fields__}
-
-
-def _clean_value(value: Any) -> Any:
-    if isinstance(value, str):
-        return clean(value)
-    if isinstance(value, tuple):
-        return tuple(_clean_value(part) for part in value)
-    return Ref(**_cleaned(value)) if isinstance(value, Ref) else value
 
 
 class Views:
@@ -167,30 +83,57 @@ class Views:
             troubles=tuple(troubles(state)),
             notices=tuple(notices(state)),
             faults=tuple(fault_line(fault) for fault in state.faults.values()),
-            clips=tuple(clip_line(clip, times) for clip in state.clips.values()),
+            clips=(
+                *(recording_line(recording, times) for recording in state.recordings.values()),
+                *(clip_line(clip, times) for clip in state.clips.values()),
+            ),
         )
-        return _seen(head)
+        return seen(head)
 
     def lines(self) -> list[LineView]:
         """The whole transcript."""
-        return [_seen(self._line(entry)) for entry in timeline(self._state)]
+        entries = timeline(self._state)
+        going_on = continuing(entries)
+        return [seen(self._line(entry, goes_on=entry.id in going_on)) for entry in entries]
 
-    def line(self, ref: str) -> LineView | None:
-        """One line, or None when it is not shown (any more)."""
-        state = self._state
-        entry = (
-            state.utterances.get(ref)
-            or state.messages.get(ref)
-            or state.gaps.get(ref)
-            or state.happenings.get(ref)
-            or state.images.get(ref)
+    def line(self, ref: str, *, goes_on: bool = False) -> LineView | None:
+        """One line, or None when it is not shown (any more). ``goes_on``: with the one before."""
+        entry = shown_entry(self._state, ref)
+        return None if entry is None else seen(self._line(entry, goes_on=goes_on))
+
+    def partial(self, partial: Partial, before: Entry | None) -> PartialView:
+        """Words that are being said; ``before`` is the line in front of them."""
+        now = Utterance(
+            id="",
+            stream=partial.stream,
+            source="local",
+            start_ms=partial.start_ms,
+            end_ms=partial.start_ms,
+            text="",
+            participant=partial.participant,
+            speaker=partial.speaker,
+            attribution=partial.attribution,
+            speaker_confidence=partial.speaker_confidence,
         )
-        return _seen(self._line(entry)) if entry is not None and _shown(entry) else None
+        return seen(
+            PartialView(
+                file=partial.file,
+                sort=f"{max(partial.start_ms, 0):016d}-1-{partial.file}",
+                time=self.times.clock(partial.start_ms),
+                iso=self.times.iso(partial.start_ms),
+                speaker=named(now),
+                voice=self._voice(now),
+                sure=how_sure(now),
+                goes_on=goes_on(before, now),
+                committed=partial.committed,
+                tentative=partial.tentative,
+            )
+        )
 
     def items(self) -> list[ItemView]:
         """All note items, in the order of their sections and then of ``sort``."""
         kinds = [kind for kind, _ in SECTIONS]
-        views = [_seen(self._item(item)) for item in self._state.notes.live()]
+        views = [seen(self._item(item)) for item in self._state.notes.live()]
         return sorted(views, key=lambda v: (kinds.index(v.section), v.sort))  # type: ignore[arg-type]
 
     def item(self, item_id: str) -> ItemView | None:
@@ -198,9 +141,9 @@ class Views:
         item = self._state.notes.items.get(item_id)
         if item is None or item.merged_into is not None or item.status == "rejected":
             return None
-        return _seen(self._item(item))
+        return seen(self._item(item))
 
-    def _line(self, entry: Entry) -> LineView:
+    def _line(self, entry: Entry, *, goes_on: bool) -> LineView:
         ms = starts(entry)
         _, rank, number, _ = order(entry)
         sort = f"{max(ms, 0):016d}-{rank}-{number:08d}"
@@ -218,6 +161,9 @@ class Views:
         marks = ["corrected"] if entry.revision > 1 else []
         links = []
         kind, beside = "said", ""
+        sure, doubt = "", ""
+        parts: tuple[Piece, ...] = ()
+        speaker = clean(entry.speaker or "") or UNKNOWN
         if isinstance(entry, Message):
             kind = "private" if entry.private else "chat"
             beside = "; ".join(filter(None, [files_line(entry), reactions_line(entry)]))
@@ -226,8 +172,11 @@ class Views:
             if parent is not None:
                 at = f"answers {self.times.clock(parent.at_ms)}"
                 links.append(Ref(to=parent.id, label=at, title=parent.text))
-        elif entry.role == "fill":
-            marks.insert(0, "from the other engine")
+        else:
+            speaker, sure, doubt = named(entry), how_sure(entry), doubt_line(entry)
+            found = pieces(entry)
+            parts = found if any(piece.heard for piece in found) else ()
+            marks = ["from the other engine"] * (entry.role == "fill") + marks
         return LineView(
             id=entry.id,
             kind=kind,
@@ -235,11 +184,15 @@ class Views:
             time=self.times.clock(ms),
             iso=self.times.iso(ms),
             text=entry.text,
-            speaker=clean(entry.speaker or "") or UNKNOWN,
+            speaker=speaker,
             voice=self._voice(entry),
             mark=", ".join(marks),
             lang=(entry.language or "") if isinstance(entry, Utterance) else "",
             beside=beside,
+            sure=sure,
+            doubt=doubt,
+            goes_on=goes_on,
+            pieces=parts,
             refs=(
                 *links,
                 *(
@@ -268,7 +221,8 @@ class Views:
         )
 
     def _voice(self, entry: Utterance | Message) -> str:
-        if not entry.speaker or not clean(entry.speaker):
+        unsure = isinstance(entry, Utterance) and entry.attribution == "unknown"
+        if unsure or not entry.speaker or not clean(entry.speaker):
             return "unknown"
         known = self._voices.get(entry.participant or "")
         return str(zlib.crc32(entry.speaker.encode()) % VOICES if known is None else known)
@@ -302,6 +256,8 @@ class Views:
             word = self._state.utterances.get(ref) or self._state.messages.get(ref)
             shown = word is not None and _shown(word)
             speaker = (word.speaker if word is not None else cited.speaker) or UNKNOWN
+            if isinstance(word, Utterance):
+                speaker = named(word)
             label = f"{self.times.clock(cited.start_ms)} {speaker}"
             quote = cited.quote or (word.text if word is not None else "")
             if not shown:
@@ -332,6 +288,18 @@ def _status(item: NoteItem) -> str:
     if item.status == "open":
         return "open" if item.kind == "question" else ""
     return item.status
+
+
+def shown_entry(state: MeetingState, ref: str) -> Entry | None:
+    """What a line shows, by id; None when it is not shown (any more)."""
+    entry: Entry | None = (
+        state.utterances.get(ref)
+        or state.messages.get(ref)
+        or state.gaps.get(ref)
+        or state.happenings.get(ref)
+        or state.images.get(ref)
+    )
+    return entry if entry is not None and _shown(entry) else None
 
 
 def _shown(entry: Entry) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,7 @@ from playwright.async_api import Browser, async_playwright
 from pipeline.base.clock import SystemClock
 from pipeline.base.ids import SequentialIds
 from pipeline.model import events as ev
+from pipeline.model.live import LiveWords
 from pipeline.model.log import MeetingLog
 from pipeline.store.store import Store
 from pipeline.web.app import page_app
@@ -40,6 +41,7 @@ class Site:
     """The page's listener; it can be stopped and started again on the same port."""
 
     store: Store
+    live: LiveWords = field(default_factory=LiveWords)
     port: int = 0
     runner: web.AppRunner | None = None
 
@@ -52,6 +54,7 @@ class Site:
             reader=self.store.reader,
             settings=WebSettings(retry_ms=50),
             health=lambda: {"status": "ok"},
+            live=self.live,
         )
         self.runner = web.AppRunner(app, shutdown_timeout=5)
         await self.runner.setup()

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.model.state import MeetingState
-from pipeline.openai_client.fake import NO_CHANGE, Fails, FakeLlm, Says, Turn
+from pipeline.openai_client.fake import NO_CHANGE, FakeLlm, Says, Turn
+from pipeline.openai_client.fake_faults import Fails
 from pipeline.store.reader import Reader
 from tests.integration.processes import environment, finished
 

@@ -9,7 +9,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from pipeline.base.secret import Secret
-from pipeline.cli.doctor import Finding, _api, _service
+from pipeline.cli.doctor import _api, _service
+from pipeline.cli.finding import Finding
 from pipeline.config import Settings, load
 from pipeline.rtms.products import Concurrency
 from pipeline.service import Service

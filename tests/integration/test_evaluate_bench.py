@@ -92,7 +92,7 @@ async def test_a_client_that_cannot_connect_says_why(tmp_path: Path) -> None:
             await running.answer(ClientReport, 30)
 
 
-@pytest.mark.parametrize("name", ["decode", "hand_over", "audio_chain", "help"])
+@pytest.mark.parametrize("name", ["decode", "hand_over", "audio_chain", "mixed_speakers", "help"])
 async def test_the_benches_of_one_process(name: str) -> None:
     for figure in await BENCHES[name](_quiet):
         assert figure.value > 0

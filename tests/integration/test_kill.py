@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from pipeline.model.events import Event, SegmentClosed, SegmentSpooled, UtteranceSaid
 from pipeline.model.state import MeetingState
 from pipeline.store.reader import Reader
+from tests.integration import transcribe_kill
 from tests.integration.processes import (
     command,
     environment,
@@ -113,3 +115,10 @@ async def test_audio_of_a_killed_service_is_transcribed_exactly_once(tmp_path: P
     assert "process_down" in {gap.cause for gap in state.missing()}
     [meeting] = (home / "meetings").iterdir()
     assert list((meeting / "spool").iterdir()) == [], "audio was kept"
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_pending_segments_survive_kills_and_are_heard_exactly_once(
+    tmp_path: Path, seed: int
+) -> None:
+    assert transcribe_kill.run_rounds(tmp_path / "home", 3, random.Random(seed)) > 20

@@ -16,16 +16,8 @@ from pipeline.base.secret import Secret
 from pipeline.openai_client.answer import Message, Question
 from pipeline.openai_client.client import ChatClient
 from pipeline.openai_client.errors import CallFailed
-from pipeline.openai_client.fake import (
-    Drops,
-    Endless,
-    Fails,
-    FakeLlm,
-    Hangs,
-    Raw,
-    Says,
-    Turn,
-)
+from pipeline.openai_client.fake import FakeLlm, Says, Turn
+from pipeline.openai_client.fake_faults import Drops, Endless, Fails, Hangs, Raw
 from pipeline.openai_client.settings import LlmSettings
 
 SECRET_WORDS = "the merger with Blue Heron is on"

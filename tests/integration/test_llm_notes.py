@@ -16,7 +16,8 @@ from pipeline.base.secret import Secret
 from pipeline.model import events as ev
 from pipeline.model.speech import Utterance
 from pipeline.openai_client.client import ChatClient
-from pipeline.openai_client.fake import NO_CHANGE, Fails, FakeLlm, Raw, Says, Turn
+from pipeline.openai_client.fake import NO_CHANGE, FakeLlm, Says, Turn
+from pipeline.openai_client.fake_faults import Fails, Raw
 from pipeline.openai_client.settings import LlmSettings
 from pipeline.store.memory import MemoryLog
 from pipeline.summarize.extract import ExtractiveWriter

@@ -8,6 +8,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,9 @@ from pipeline.base.clock import SystemClock
 from pipeline.base.ids import SequentialIds
 from pipeline.model import events as ev
 from pipeline.model.happening import Clip, Image
+from pipeline.model.live import LiveWords, Partial
 from pipeline.model.log import MeetingLog
-from pipeline.model.speech import Utterance
+from pipeline.model.speech import Segment, Utterance
 from pipeline.store.store import Store
 from pipeline.web.app import page_app
 from pipeline.web.settings import WebSettings
@@ -42,6 +44,7 @@ class Page:
     base: str
     client: aiohttp.ClientSession
     runner: web.AppRunner
+    live: LiveWords
     status: dict[str, Any] = field(default_factory=lambda: {"status": "ok"})
 
     async def get(self, path: str, **headers: str) -> tuple[int, str]:
@@ -53,13 +56,14 @@ class Page:
 async def serving(store: Store, **changes: Any) -> AsyncIterator[Page]:
     status: dict[str, Any] = {"status": "ok"}
     health: Callable[[], Mapping[str, Any]] = lambda: status  # noqa: E731
-    app = page_app(reader=store.reader, settings=WebSettings(**changes), health=health)
+    live = LiveWords()
+    app = page_app(reader=store.reader, settings=WebSettings(**changes), health=health, live=live)
     runner = web.AppRunner(app, shutdown_timeout=WAIT)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     base = f"http://127.0.0.1:{runner.addresses[0][1]}"
     async with aiohttp.ClientSession() as client:
-        yield Page(store, base, client, runner, status)
+        yield Page(store, base, client, runner, live, status)
     await runner.cleanup()
 
 
@@ -449,6 +453,61 @@ async def test_what_is_committed_is_on_the_stream_under_its_seq(page: Page) -> N
         assert (sent.event, sent.id) == ("change", 2)
         assert [line["text"] for line in sent.data["lines"]] == ["first"]
         assert "1 newer line not in them yet" not in sent.data["head"]["coverage"]
+
+
+async def test_a_commit_is_one_change(page: Page) -> None:
+    log = await opened(page.store)
+    async with streaming(page, log.meeting, after=1) as stream:
+        await stream.next()
+        await log.append(said(1), said(2), said(3))
+        sent = await stream.next()
+        assert sent is not None
+        assert sent.id == 4
+        assert [line["id"] for line in sent.data["lines"]] == ["u1", "u2", "u3"]
+
+
+async def test_words_being_said_come_without_a_number_until_the_log_has_them(
+    page: Page,
+) -> None:
+    log = await opened(page.store)
+    partial = Partial(file="a.pcm", stream="s", start_ms=1_795_514_401_000, tentative="we ship")
+    page.live.put(log.meeting, partial)
+    page.live.put("another", partial)
+    async with streaming(page, log.meeting, after=1) as stream:
+        hello, first = await stream.next(), await stream.next()
+        assert hello is not None
+        assert first is not None
+        assert hello.event == "hello"
+        assert (first.event, first.id) == ("partial", None)
+        assert [line["tentative"] for line in first.data["lines"]] == ["we ship"]
+        assert page.live.watched(log.meeting)
+
+        segment = Segment(
+            id="s1", stream="s", start_ms=1, end_ms=2, file="a.pcm", samples=1, speaker="Anna"
+        )
+        await log.append(ev.SegmentSpooled(segment=segment))
+        words = msgspec.structs.replace(said(1, "We ship.").utterance, segment="s1")
+        await log.append(
+            ev.UtteranceSaid(utterance=words), ev.SegmentClosed(segment="s1", outcome="text")
+        )
+        found = [await stream.next(), await stream.next()]
+        assert [sent.id for sent in found if sent is not None] == [2, 4]
+        last = found[-1]
+        assert last is not None
+        assert last.data["settled"] == ["a.pcm"]  # in the event that brings the line
+        assert [line["text"] for line in last.data["lines"]] == ["We ship."]
+        page.live.put(log.meeting, msgspec.structs.replace(partial, tentative="too late"))
+        page.live.put(log.meeting, msgspec.structs.replace(partial, file="b.pcm"))
+        after = await stream.next()
+        assert after is not None
+        assert [line["file"] for line in after.data["lines"]] == ["b.pcm"]
+    async with asyncio.timeout(WAIT):  # the reader has gone, and that shows when words come
+        for number in count():
+            if not page.live.watched(log.meeting):
+                break
+            page.live.put(log.meeting, msgspec.structs.replace(partial, tentative=f"{number}"))
+            page.live.put(log.meeting, msgspec.structs.replace(partial, file=f"{number}.pcm"))
+            await asyncio.sleep(0.01)
 
 
 async def test_it_ends_when_the_meeting_is_finished(page: Page) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from pipeline.audio.chain import AudioChain
 from pipeline.audio.codecs import CODECS, encoder
+from pipeline.audio.gate import OpenGate
 from pipeline.audio.packet import UnusableAudio
 from pipeline.audio.settings import AudioSettings
 from pipeline.audio.spool import SpokenSegment, load, recover
@@ -33,7 +34,7 @@ def sound(*spans: tuple[float, int]) -> np.ndarray:
 
 
 def chain(spool: Path, **kwargs: object) -> AudioChain:
-    defaults = {"settings": SETTINGS, "vad": LoudnessVad, "ids": SequentialIds()}
+    defaults = {"settings": SETTINGS, "vad": LoudnessVad, "gate": OpenGate, "ids": SequentialIds()}
     return AudioChain(spool=spool, **{**defaults, **kwargs})  # type: ignore[arg-type]
 
 
@@ -184,8 +185,29 @@ def test_a_muted_person_is_ended_by_the_clock(tmp_path: Path) -> None:
     built = chain(tmp_path)
     for at, data in packets(sound((0.1, 1000))):
         built.push("1", "Anna", at, data)
-    found = [(now, built.tick(T0 + now)) for now in range(1000, 4000, 500)]
-    assert [now for now, spoken in found if spoken] == [3000]
+    found = [(now, built.tick(T0 + now)) for now in range(1000, 6000, 500)]
+    # in the midst of a word: it may be a stall of the network
+    assert [now for now, spoken in found if spoken] == [5000]
+
+
+def test_who_made_a_pause_first_is_ended_sooner_by_the_clock(tmp_path: Path) -> None:
+    built = chain(tmp_path)
+    for at, data in packets(sound((0.1, 1000), (0.0005, 200))):
+        built.push("1", "Anna", at, data)
+    found = [(now, built.tick(T0 + now)) for now in range(1000, 6000, 500)]
+    assert [now for now, spoken in found if spoken] == [2000]
+
+
+def test_a_stall_in_the_midst_of_a_word_cuts_nothing(tmp_path: Path) -> None:
+    built = chain(tmp_path)
+    values = sound((0.1, 3000))
+    sent = packets(values)
+    found = [s for at, data in sent[:15] for s in built.push("1", "Anna", at, data)]
+    found += [s for now in range(1500, 5000, 200) for s in built.tick(T0 + now)]
+    assert [o.samples for o in built.speaking()] == [23_552]
+    found += [s for at, data in sent[15:] for s in built.push("1", "Anna", at, data)]
+    assert found == []
+    assert heard(tmp_path, built.flush()) == [(0, 3000, values.tobytes())]
 
 
 def test_a_burst_that_is_late_in_the_queue_is_not_taken_for_silence(tmp_path: Path) -> None:
@@ -213,17 +235,32 @@ def test_buffered_audio_older_than_what_came_since_is_heard(tmp_path: Path) -> N
     assert b"".join(data for _, _, data in sorted(found)) == values.tobytes()
 
 
-def test_a_break_ends_what_is_open_and_replayed_packets_are_known(tmp_path: Path) -> None:
+def test_an_outage_whose_audio_is_replayed_cuts_nothing(tmp_path: Path) -> None:
     built = chain(tmp_path)
-    sent = packets(sound((0.1, 2000)))
+    values = sound((0.1, 2000))
+    sent = packets(values)
     found = [s for at, data in sent[:10] for s in built.push("1", "Anna", at, data)]
     found += built.break_off()
-    assert [(s.start_ms - T0, s.end_ms - T0) for s in found] == [(0, 1000)]
+    assert found == []
+    assert sum(path.stat().st_size for path in tmp_path.glob("*.pcm")) == 31_744  # durable: 31 win
+    found += [s for now in range(1000, 9000, 200) for s in built.tick(T0 + now)]
     before = count("repeated")
-    again = [s for at, data in sent[8:] for s in built.push("1", "Anna", at, data)]
-    again += built.flush()
-    assert [(s.start_ms - T0, s.end_ms - T0) for s in again] == [(1000, 2000)]
+    found += [s for at, data in sent[8:] for s in built.push("1", "Anna", at, data)]
+    assert found == []
+    assert heard(tmp_path, built.flush()) == [(0, 2000, values.tobytes())]
     assert count("repeated") == before + 2
+
+
+def test_an_outage_ends_what_is_open_when_nothing_is_replayed(tmp_path: Path) -> None:
+    built = chain(tmp_path)
+    sent = packets(sound((0.1, 3000)))
+    found = [s for at, data in sent[:10] for s in built.push("1", "Anna", at, data)]
+    found += built.break_off()
+    (ended,) = [s for at, data in sent[20:] for s in built.push("1", "Anna", at, data)]
+    assert ended.end_ms == T0 + 1000
+    built.break_off()
+    ticked = [(now, built.tick(T0 + now)) for now in range(3000, 15_000, 500)]
+    assert [now for now, spoken in ticked if spoken] == [13_000]
 
 
 def test_broken_packets_are_counted_and_never_raise(tmp_path: Path) -> None:
@@ -327,10 +364,7 @@ def test_what_is_sent_twice_is_heard_once_and_out_of_order_is_put_in_order(
         a, *rest = sent[n : n + 4]
         shuffled += [a, *reversed(rest), a]  # within 80 ms, and one again
     mixed = heard(tmp_path / "mixed", run(tmp_path / "mixed", shuffled, **form))
-    if codec == "G711":  # the others' decoders hear the disorder, for as long as it lasts
-        assert mixed == plain
-    for one, two in zip(mixed, plain, strict=True):
-        assert max(abs(one[0] - two[0]), abs(one[1] - two[1])) <= 64
+    assert mixed == plain
 
 
 @pytest.mark.parametrize("codec", ["L16", "OPUS"])
@@ -499,7 +533,7 @@ def test_memory_is_bounded_while_the_disk_refuses(
     built = chain(tmp_path, settings=AudioSettings(memory_s=12.0))
     for at, data in packets(np.concatenate([sound((0.1, 1500), (0.0005, 900))] * 20)):
         assert built.push("7", "Anna", at, data) == []
-        assert sum(s.pending for s in built._unwritten()) <= 12 * 16_000 + 1600
+        assert built._closing._in_memory() <= 12 * 16_000 + 1600
     built.flush()
     lost = built.lost()
     assert len(lost) + built.pending == 20

@@ -86,8 +86,16 @@ def test_hysteresis_keeps_a_segment_open_in_doubt() -> None:
 
 
 def test_a_pause_shorter_than_the_hangover_is_part_of_the_segment() -> None:
-    assert len(segments([0.9] * 10 + [0.0] * 15 + [0.9] * 10 + [0.0] * 30)) == 1
-    assert len(segments([0.9] * 10 + [0.0] * 17 + [0.9] * 10 + [0.0] * 30)) == 2
+    for pause, parts in ((15, 1), (17, 2)):
+        said = [0.9] * 10 + [0.0] * pause + [0.9] * 10 + [0.0] * 30
+        assert len(segments(said, settings=SETTINGS)) == parts
+
+
+def test_a_shorter_pause_ends_a_long_segment() -> None:
+    said = [0.9] * 120 + [0.0] * 10 + [0.9] * 70 + [0.0] * 10 + [0.9] * 10 + [0.0] * 30
+    settings = AudioSettings(hangover_ms=500, long_s=6.0, long_hangover_ms=320)
+    # the first pause is within 3.8 s, the second after 6.4 s
+    assert [end for _, end in in_windows(segments(said, settings=settings))] == [206, 226]
 
 
 def test_pre_roll_never_takes_what_the_segment_before_has() -> None:

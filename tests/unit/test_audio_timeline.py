@@ -23,7 +23,9 @@ class Runs:
     """Joins blocks to (position, samples) runs."""
 
     def __init__(self, **settings: int) -> None:
-        self.line = Timeline(RATE, AudioSettings(**settings), Coverage())
+        self.line: Timeline[np.ndarray] = Timeline(
+            RATE, AudioSettings(**settings), Coverage(), lambda _, packet: packet
+        )
         self.runs: list[tuple[int, np.ndarray]] = []
 
     def take(self, blocks: list[Block]) -> None:
@@ -39,7 +41,7 @@ class Runs:
         at, length = T0 + ms * 16, length_ms * 16
         place = self.line.place(at + late_by * 16, length)
         if place == "ahead":
-            self.take(self.line.push(at + late_by * 16, samples(ms * 16, length)))
+            self.take(self.line.push(at + late_by * 16, length, samples(ms * 16, length)))
         return place
 
     def finish(self) -> list[tuple[int, int]]:

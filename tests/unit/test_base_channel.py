@@ -91,3 +91,20 @@ def test_a_bounded_channel_is_first_in_first_out(items: list[int], limit: int) -
         return taken
 
     assert asyncio.run(run()) == items
+
+
+async def test_room_is_waited_for_without_putting() -> None:
+    channel: Channel[int] = Channel("test", 10)
+    channel.offer(1)
+    channel.offer(2)
+    waiting = asyncio.create_task(channel.room(2))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    await channel.get()
+    await waiting
+    assert len(channel) == 1
+    channel.offer(3)
+    closing = asyncio.create_task(channel.room(1))
+    await asyncio.sleep(0)
+    channel.close()
+    await closing  # nothing more comes: nobody waits for ever

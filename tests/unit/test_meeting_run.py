@@ -415,6 +415,26 @@ async def test_audio_that_another_process_may_transcribe_is_kept_for_it(world: W
     assert [u.text for u in world.log.state().utterances.values()] == ["some words"]
 
 
+async def test_audio_of_doubtful_words_outlives_a_restart(world: World) -> None:
+    segment = _spool_segment(world.spool)
+    world.engine = ScriptedEngine(otherwise="no " * 30)
+    await world.log.append(ev.SegmentSpooled(segment=segment), ev.MeetingEnded(at_ms=T0 + 5_000))
+    run = world.meeting()
+    run.resume()
+    assert await run.run() is True
+    assert world.log.state().doubts == {"s1": "loop"}
+    assert (world.spool / segment.file).exists()
+    again = world.meeting()
+    again.resume()
+    await again.run()
+    assert (world.spool / segment.file).exists()
+    await world.log.append(ev.DoubtResolved(segment="s1", how="accepted", at_ms=T0))
+    last = world.meeting()
+    last.resume()
+    await last.run()
+    assert not (world.spool / segment.file).exists()
+
+
 async def test_an_engine_that_fails_for_good_leaves_a_gap_and_says_so(world: World) -> None:
     segment = _spool_segment(world.spool)
     world.engine = ScriptedEngine(otherwise=EngineError("no", kind="decode"))

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from pipeline.base.errors import EngineError
-from pipeline.transcribe import local
 from pipeline.transcribe.local import LocalEngine
+from pipeline.transcribe.native_thread import MOST_STUCK, NativeThread
 from pipeline.transcribe.settings import TranscribeSettings
 
 SPEECH = np.full(16_000, 0.1, np.float32)
@@ -23,11 +23,13 @@ class FakeNative:
     def __init__(self, answer: Callable[[], str]) -> None:
         self._answer = answer
         self.threads: list[str] = []
+        self.lengths: list[int] = []
         self.freed = threading.Event()
 
     def transcribe_without_streaming(self, samples: list[float], rate: int) -> SimpleNamespace:
         assert rate == 16_000
         self.threads.append(threading.current_thread().name)
+        self.lengths.append(len(samples))
         line = SimpleNamespace(text=self._answer())
         return SimpleNamespace(lines=[line, SimpleNamespace(text="  Yes. ")])
 
@@ -40,6 +42,7 @@ async def test_lines_are_joined_and_decoded_on_its_own_thread() -> None:
     engine = LocalEngine(native, (ValueError,))
     heard = await engine.transcribe(SPEECH)
     assert (heard.text, heard.language, heard.confidence) == ("Good, morning. Yes.", "en", None)
+    assert heard.engine == "local"
     assert native.threads == ["stt-local"]
     await engine.close()
     assert native.freed.wait(10)
@@ -55,6 +58,17 @@ async def test_what_holds_no_word_is_not_given_to_the_model() -> None:
     for nothing in (np.zeros(0), np.zeros(16_000), np.full(1_000, 0.1)):
         assert (await engine.transcribe(nothing.astype(np.float32))).text == ""
     assert native.threads == []
+    await engine.close()
+
+
+async def test_audio_that_breaks_off_in_sound_is_given_an_end() -> None:
+    native = FakeNative(lambda: "No.")
+    engine = LocalEngine(native, (ValueError,))
+    fading = SPEECH.copy()
+    fading[-800:] *= 0.1
+    for pcm in (SPEECH, fading):
+        await engine.transcribe(pcm)
+    assert native.lengths == [20_000, 16_000]
     await engine.close()
 
 
@@ -77,7 +91,7 @@ async def test_a_failing_decode_is_typed_and_the_next_one_works() -> None:
 async def test_close_does_not_wait_for_a_decode_that_hangs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(LocalEngine, "_stuck", [])
+    monkeypatch.setattr(NativeThread, "_stuck", [])
     go_on, natives = threading.Event(), []
     started = threading.Semaphore(0)
 
@@ -86,7 +100,7 @@ async def test_close_does_not_wait_for_a_decode_that_hangs(
         go_on.wait(60)
         return "Too late."
 
-    for _ in range(local.MOST_STUCK):
+    for _ in range(MOST_STUCK):
         natives.append(FakeNative(hang))
         engine = LocalEngine(natives[-1], (ValueError,))
         task = asyncio.create_task(engine.transcribe(SPEECH))

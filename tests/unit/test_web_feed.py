@@ -15,7 +15,8 @@ from pipeline.model.notes import Add, Check, Evidence, Merge, NoteItem, Patch, R
 from pipeline.model.speech import Gap, Message, SharedFile, Utterance
 from pipeline.model.state import MeetingState
 from pipeline.web.feed import Change, Feed
-from pipeline.web.views import HeadView, ItemView, LineView, Views
+from pipeline.web.shapes import HeadView, ItemView, LineView
+from pipeline.web.views import Views
 
 GOLDEN = Path(__file__).parent / "golden" / "holiday_boxes.events.jsonl"
 START = 1_795_514_400_000
@@ -304,7 +305,8 @@ def test_what_was_on_the_screen_is_a_line_and_a_link_of_the_notes() -> None:
     feed.settle()
     started = ev.SharingStarted(stream="s", at_ms=START - 9_000, speaker="An<b>na")
     kept = ev.ImageKept(image=picture(1, START - 5_000))
-    for seq, body in enumerate((started, kept), 4):
+    shared: tuple[ev.Body, ...] = (started, kept)
+    for seq, body in enumerate(shared, 4):
         feed.fold(ev.Event("m", seq, 0, body))
     change = feed.change()
     event, shot = change.lines

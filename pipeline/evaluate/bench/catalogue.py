@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from pipeline.base.errors import BadInput
-from pipeline.evaluate.bench import audio, command, emulate, message, page, receive
+from pipeline.evaluate.bench import audio, command, emulate, message, page, receive, speech
 from pipeline.evaluate.bench.figure import Bench
 
 BENCHES: Final[Mapping[str, Bench]] = {
@@ -17,9 +17,13 @@ BENCHES: Final[Mapping[str, Bench]] = {
     "emulate": emulate.driving,
     "transcript_to_page": page.transcript_to_page,
     "audio_chain": audio.chain,
+    "mixed_speakers": audio.mixed_speakers,
+    "speech_one": speech.one_voice,
+    "speech_two": speech.two_voices,
+    "speech_beside_native": speech.beside_native,
     "help": command.help_text,
 }
-"""By name, in the order they run. ``receive_sdk`` gives two figures."""
+"""By name, in the order they run. ``receive_sdk`` and ``speech_...`` give several figures."""
 
 
 def select(names: Sequence[str]) -> list[str]:

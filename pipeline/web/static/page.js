@@ -71,6 +71,27 @@ function place(list, node, sort) {
   else list.prepend(node);
 }
 
+/** Nodes of a text, its corrected words marked with what was heard. */
+function textNodes(view) {
+  return (view.pieces.length ? view.pieces : [{ text: view.text, heard: "" }]).map((piece) => {
+    if (!piece.heard) return document.createTextNode(piece.text);
+    const node = document.createElement("span");
+    node.className = "fixed";
+    node.title = "heard: " + piece.heard;
+    const heard = document.createElement("span");
+    heard.className = "unseen";
+    heard.textContent = " (heard: " + piece.heard + ")";
+    node.append(piece.text, heard);
+    return node;
+  });
+}
+
+function putSpeaker(node, view) {
+  node.classList.toggle("goes-on", view.goes_on);
+  node.dataset.voice = view.voice;
+  node.querySelector(".speaker").title = view.sure;
+}
+
 function putLine(view) {
   const own = { gap: "t-gap", event: "t-event", picture: "t-picture" }[view.kind];
   const node = element(view, own ?? "t-line");
@@ -87,11 +108,56 @@ function putLine(view) {
   }
   if (!own) {
     node.className = "line " + view.kind;
-    node.dataset.voice = view.voice;
-    if (view.lang) node.querySelector(".text").lang = view.lang;
+    putSpeaker(node, view);
+    const text = node.querySelector(".text");
+    const said = JSON.stringify([view.text, view.pieces]);
+    if (node.dataset.said !== said) text.replaceChildren(...textNodes(view));
+    node.dataset.said = said;
+    if (view.lang) text.lang = view.lang;
     refill(node.querySelector("[data-refs]"), view.refs, link);
   }
   place(lines, node, view.sort);
+}
+
+const partials = new Map(); // elements of words that are being said, by file
+const settled = new Set(); // files whose words are in the log
+
+/** Words into a paragraph, one element each: those that stay the same are not touched, so that
+ * committed words never flicker and a selection in them holds. */
+function putWords(text, committed, tentative) {
+  const split = (words, sure) => words.split(" ").filter(Boolean).map((word) => ({ word, sure }));
+  const words = [...split(committed, true), ...split(tentative, false)];
+  words.forEach(({ word, sure }, place) => {
+    let node = text.children[place];
+    if (!node) {
+      if (place) text.append(" ");
+      node = document.createElement("span");
+      text.append(node);
+    }
+    if (node.textContent !== word) node.textContent = word;
+    if (node.classList.contains("tentative") === sure) node.classList.toggle("tentative", !sure);
+  });
+  while (text.children.length > words.length) text.lastElementChild.remove();
+  while (text.lastChild && text.lastChild !== text.lastElementChild) text.lastChild.remove();
+}
+
+function putPartial(view) {
+  if (settled.has(view.file)) return;
+  let node = partials.get(view.file);
+  if (!node) {
+    node = byId("t-partial").content.firstElementChild.cloneNode(true);
+    partials.set(view.file, node);
+  }
+  fill(node, view);
+  node.querySelector("time").setAttribute("datetime", view.iso);
+  putSpeaker(node, view);
+  putWords(node.querySelector(".text"), view.committed, view.tentative);
+  place(lines, node, view.sort);
+}
+
+function dropPartial(file) {
+  partials.get(file)?.remove();
+  partials.delete(file);
 }
 
 function putItem(view) {
@@ -144,14 +210,31 @@ function toEnd() {
 function apply(change) {
   const follow = atEnd();
   if (change.head) putHead(change.head);
+  for (const file of change.settled ?? []) {
+    settled.add(file);
+    dropPartial(file); // in the same paint as its final line
+  }
   (change.lines ?? []).forEach(putLine);
   (change.items ?? []).forEach(putItem);
   (change.gone ?? []).forEach(takeAway);
   if (change.news) byId("news").textContent = change.news.join(". ");
   byId("empty").hidden = document.querySelector(".item") !== null;
-  byId("silent").hidden = lines.firstElementChild !== null;
+  sayNothing();
   seq = change.seq;
   body.dataset.seq = seq;
+  if (follow) toEnd();
+}
+
+function sayNothing() {
+  byId("silent").hidden = lines.firstElementChild !== null;
+}
+
+/** Words before they are final. They are in no log: the number of the page does not change. */
+function hear(said) {
+  const follow = atEnd();
+  (said.lines ?? []).forEach(putPartial);
+  (said.gone ?? []).forEach(dropPartial);
+  sayNothing();
   if (follow) toEnd();
 }
 
@@ -162,8 +245,12 @@ function sayLost(text) {
 
 function listen() {
   const stream = new EventSource(`/m/${body.dataset.meeting}/events?after=${seq}`);
-  stream.addEventListener("open", () => sayLost(""));
+  stream.addEventListener("open", () => {
+    [...partials.keys()].forEach(dropPartial); // those of now follow
+    sayLost("");
+  });
   stream.addEventListener("change", (event) => apply(JSON.parse(event.data)));
+  stream.addEventListener("partial", (event) => hear(JSON.parse(event.data)));
   stream.addEventListener("reload", () => location.reload());
   stream.addEventListener("end", () => stream.close());
   stream.addEventListener("error", () => {

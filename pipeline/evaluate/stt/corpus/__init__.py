@@ -1,0 +1,3 @@
+"""Corpora of speech and of its absence, built from what packages bring along."""
+
+from __future__ import annotations
