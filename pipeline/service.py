@@ -94,6 +94,7 @@ class Service:
         *,
         speed: float = 1.0,
         page: bool = True,
+        webhook: bool = True,
         clock: Clock | None = None,
         ids: Ids | None = None,
         rng: random.Random | None = None,
@@ -101,9 +102,10 @@ class Service:
         """Start listening and go on with what the last process left; on leaving, stop: what is
         heard is committed, and running meetings resume next time.
 
-        ``speed`` is that of the fake Zoom's tape. Raises ConfigError, InUse (a port, or another
-        process writes to this home), EngineError when the wanted engine does not load, and
-        StorageError.
+        ``speed`` is that of the fake Zoom's tape. Without ``webhook`` nothing is received from
+        Zoom, and its meetings wait in the store for a process that has credentials. Raises
+        ConfigError, InUse (a port, or another process writes to this home), EngineError when the
+        wanted engine does not load, and StorageError.
         """
         clock = clock or SystemClock()
         async with AsyncExitStack() as stack:
@@ -138,24 +140,14 @@ class Service:
                     "--port",
                     clock,
                 )
-            webhook = webhook_app(
-                secret_token=settings.zoom.secret_token, clock=clock, on_notice=service._on_notice
-            )
-            address = await _listen(
-                stack,
-                webhook,
-                settings.general.webhook_host,
-                settings.general.webhook_port,
-                "--webhook-port",
-                clock,
-            )
-            service.webhook_url = address + "webhook"
+            if webhook:
+                service.webhook_url = await _listen_webhook(stack, service, clock)
             if settings.general.stt_port is not None:
                 service.stt_url = await _listen_stt(
                     stack, settings, parts, settings.general.stt_port, clock
                 )
             service._acting = asyncio.create_task(service._act())
-            await service._resume()
+            await service._resume(zoom=webhook)
             yield service
 
     # -- for readers --------------------------------------------------------------------------
@@ -311,8 +303,11 @@ class Service:
 
     # -- meetings -----------------------------------------------------------------------------
 
-    async def _resume(self) -> None:
+    async def _resume(self, *, zoom: bool) -> None:
         for meeting in self._store.unfinished():
+            if not zoom and self.reader.view(meeting).product != "file":
+                log.warning("service.waits_for_credentials", meeting=meeting)
+                continue
             log.info("service.resumes", meeting=meeting)
             try:
                 await self._take_up(meeting)
@@ -404,6 +399,18 @@ def _first_line(error: BaseException) -> str:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return f"{type(error).__name__}: {error}".splitlines()[0][:200]
+
+
+async def _listen_webhook(stack: AsyncExitStack, service: Service, clock: Clock) -> str:
+    settings = service._settings
+    application = webhook_app(
+        secret_token=settings.zoom.secret_token, clock=clock, on_notice=service._on_notice
+    )
+    general = settings.general
+    address = await _listen(
+        stack, application, general.webhook_host, general.webhook_port, "--webhook-port", clock
+    )
+    return address + "webhook"
 
 
 async def _listen_stt(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -104,6 +105,7 @@ class AudioChain:
             elif rate is not None:
                 return self._start_again(rate, self._early.packets)
         self._take(participant, speaker, timestamp_ms, data, length)
+        self._name(self._newest)
         return self._collect()
 
     def tick(self, now_ms: int) -> list[SpokenSegment]:
@@ -118,6 +120,7 @@ class AudioChain:
             for track in list(person.tracks):
                 self._tick(person, track, now_ms)
         self._undecoded.settle(now_ms)
+        self._name(now_ms)
         return self._collect()
 
     def break_off(self) -> list[SpokenSegment]:
@@ -138,6 +141,7 @@ class AudioChain:
         for person in self._people.values():
             for track in list(person.tracks):
                 self._end(person, track)
+        self._name(math.inf)
         self._undecoded.end()
         self._closing.retry()
         segments = self._collect()
@@ -146,12 +150,9 @@ class AudioChain:
         return segments
 
     def speaker_changed(self, at_ms: int, participant: str | None, name: str | None) -> None:
-        """Zoom says who speaks from now on. In mixed audio that names the segments, and one that is
-        open is cut where it is quietest within the lag of such news."""
-        mixed = self._people.get(None)
-        if self._writer.speakers.told(at_ms, participant, name) and mixed is not None:
-            for track in mixed.tracks:
-                self._writer.speaker_changed(mixed, track, at_ms)
+        """Zoom says who speaks from about now on. In mixed audio that names the segments, and one
+        that is open is cut where they probably began."""
+        self._writer.speakers.told(at_ms, participant, name)
 
     def speaking(self) -> list[OpenSpeech]:
         """The segments that are open, by person. Call it between pushes."""
@@ -347,6 +348,11 @@ class AudioChain:
             self._writer.apply(person, track, track.voice.finish())
         if track is not person.tracks[0]:
             person.tracks.remove(track)
+
+    def _name(self, now_ms: float) -> None:
+        mixed = self._people.get(None)
+        if mixed is not None:
+            self._writer.settle(mixed, now_ms)
 
     def _simpler(self, error: EngineError) -> None:
         self._notices.tell("vad", self._newest, detail=str(error))

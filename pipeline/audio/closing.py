@@ -28,7 +28,8 @@ class Lost(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ClosedSegment(msgspec.Struct, kw_only=True):
-    """A complete segment that is not durable yet: its first ``length`` samples."""
+    """A complete segment that is not durable yet: its first ``length`` samples. While it is not
+    ``named``, news of who spoke in it may still come."""
 
     segment: OpenSegment
     length: int
@@ -38,6 +39,7 @@ class ClosedSegment(msgspec.Struct, kw_only=True):
     speaker_confidence: float | None
     speech_ms: int
     joined: bool
+    named: bool = True
 
     @property
     def file(self) -> str:
@@ -105,7 +107,7 @@ class Closing:
     def collect(self) -> list[SpokenSegment]:
         """Finish what is complete, in order."""
         done: list[SpokenSegment] = []
-        while self._waiting and self.trouble is None:
+        while self._waiting and self._waiting[0].named and self.trouble is None:
             try:
                 done.append(self._waiting[0].finish())
             except StorageError as error:

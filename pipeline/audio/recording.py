@@ -49,7 +49,8 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Track:
-    """The working file of one voice. ``write`` is called by one thread, ``sync`` by another.
+    """The working file of one voice. ``write`` is called by one thread, which waits for no other;
+    ``sync`` and ``close`` by any.
 
     Everything may be repeated after a StorageError.
     """
@@ -60,6 +61,7 @@ class Track:
         self.spans = Spans(told or ())
         self._folder = folder
         self._lock = threading.Lock()
+        self._syncing = threading.Lock()  # nobody closes a file that is being synced
         self._handle: int | None = None
         self._written = False  # since the last sync
         self._told = Spans(told or ())  # stretches that are in the file of spans
@@ -116,15 +118,19 @@ class Track:
     def sync(self) -> None:
         """Make durable what was written. A voice that wrote nothing since the last time lets go of
         its file: people who are muted hold none. Raises StorageError."""
+        with self._syncing:
+            self._sync()
+
+    def _sync(self) -> None:
         with self._lock:
-            news = self.spans.beyond(self._told)
             written, self._written = self._written, False
             handle = self._handle
             if not written and handle is not None:
                 os.close(handle)
                 self._handle = None
-        if not written or handle is None:
-            return
+            if not written or handle is None:
+                return
+            news = self.spans.beyond(self._told)
         try:
             with typed(f"recording {self.name}"):
                 os.fdatasync(handle)
@@ -153,8 +159,8 @@ class Track:
         return b"".join(parts) + bytes(wanted)
 
     def close(self) -> None:
-        """Let go of the file."""
-        with self._lock:
+        """Let go of the file, once no ``sync`` needs it."""
+        with self._syncing, self._lock:
             if self._handle is not None:
                 os.close(self._handle)
                 self._handle = None

@@ -24,9 +24,6 @@ the closure of a stop consonant (about 100 ms), which sounds like a pause and is
 _MID_SPEECH = 3
 """Windows (96 ms): shorter than a pause between words that could end an utterance."""
 
-_PAUSE = 2
-"""Windows (64 ms) without speech that part two people."""
-
 _LEAST_PART = 8
 """Windows (256 ms): less is not split off, the shortest word has about 200 ms."""
 
@@ -149,18 +146,17 @@ class Segmenter:
             return cues + self._cut()
         return cues
 
-    def split(self, first: int, last: int) -> tuple[list[Cue], bool]:
-        """Cut the open segment between two positions, where somebody else has begun to speak: in
-        the last pause there, else at the quietest place. Nothing happens where that would leave
-        next to nothing of a side. Whether the place is sure: there was but one pause."""
+    def split(self, first: int, last: int) -> list[Cue]:
+        """Cut the open segment at the quietest place between two positions, where somebody else
+        has begun to speak. Nothing happens where that would leave next to nothing of a side, or
+        no speech before it."""
         windows = len(self._kept)
-        start = max(_LEAST_PART, (first - self._at) // WINDOW)
+        heard = (n for n, window in enumerate(self._kept) if window.probability >= self._stop)
+        start = max(next(heard, windows) + _LEAST_PART, (first - self._at) // WINDOW)
         end = min(windows - _LEAST_PART, (last - self._at) // WINDOW + 1)
         if not self._opened or start >= end:
-            return [], False
-        pauses = self._pauses(start, end)
-        place = self._quietest(*(pauses[-1] if pauses else (start, end)))
-        return self._cut_at(place), len(pauses) == 1
+            return []
+        return self._cut_at(self._quietest(start, end))
 
     def patch(self, at: int, samples: Samples) -> list[Cue] | None:
         """Put audio where silence stood for it; None when no segment has that place."""
@@ -222,18 +218,6 @@ class Segmenter:
         self._last = last
         self._speech = self._least
         return [*cues, Opened(self._at, _join(self._kept))]
-
-    def _pauses(self, start: int, end: int) -> list[tuple[int, int]]:
-        """Windows in a row that are no speech, at least ``_PAUSE`` of them (from, to)."""
-        spans: list[tuple[int, int]] = []
-        begins = start
-        for index in range(start, end + 1):
-            if index < end and self._kept[index].probability < self._stop:
-                continue
-            if index - begins >= _PAUSE:
-                spans.append((begins, index))
-            begins = index + 1
-        return spans
 
     def _closed(self, end: int) -> Closed:
         windows = self._kept[:end]

@@ -58,13 +58,18 @@ class AudioSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     gate_ms: int = 1_024
     """Silence after which the cheap gate alone listens, and audio from before its first maybe that
     the detector then hears: twice the hangover."""
-    speaker_lag_ms: int = 2_000
+    speaker_lag_ms: int = 2_500
     """Mixed audio: who speaks is told so long after they began, at most. Somebody else's words, of
-    what is named in simulated meetings told 0.2-1.4 s and 0.2-2.5 s late: 2.0 and 9.8 % with 1.5 s,
-    2.7 and 6.1 with 2 s, 4.0 and 4.2 with 2.5 s."""
+    what is named in simulated meetings told 0.2-1.4 s and 0.2-2.5 s late: 1.8 and 8.7 % with 1.5 s,
+    1.9 and 4.7 with 2 s, 2.0 and 2.8 with 2.5 s, 2.1 and 3.1 with 3 s."""
+    speaker_wait_ms: int = 1_000
+    """Mixed audio: so long, at most, a segment that is over waits for news of who spoke in it;
+    not at all where news are usually told sooner. Wrong names when told 0.2-2.5 s late: 4.5 %
+    without, 3.0 with 0.5 s, 2.8 with 1 s and with 1.5 s."""
     min_speaker_confidence: float = 0.85
-    """Mixed audio: below it the speaker is unknown, which 7 % of speech is (told late: 15). At 0.7
-    more than twice as many segments have a wrong name when it is told late."""
+    """Mixed audio: below it the speaker is unknown, which 6 % of speech is (told late: 17), and of
+    the rest 2.0 % has a wrong name (2.8). At 0.7: 2 and 5 %, of the rest 2.3 and 4.3; at 0.95: 20
+    and 42 %, 1.2 and 1.8 (docs/transcription.md)."""
     record: Literal["off", "flac", "opus"] = "off"
     """Keep everybody's audio: lossless, or Opus (about 1/8 of the size)."""
     record_mixed: bool = True
@@ -89,10 +94,12 @@ class AudioSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
             raise ValueError("max_segment_s must be between 2 and 30")
         if not 0 <= self.bridge_ms < self.hangover_ms:
             raise ValueError("bridge_ms must be below hangover_ms")
-        if min(self.pre_roll_ms, self.reorder_ms, self.jitter_ms, self.speaker_lag_ms) < 0:
+        if min(self.pre_roll_ms, self.reorder_ms, self.jitter_ms, self.speaker_wait_ms) < 0:
             raise ValueError(
-                "pre_roll_ms, reorder_ms, jitter_ms and speaker_lag_ms must not be negative"
+                "pre_roll_ms, reorder_ms, jitter_ms and speaker_wait_ms must not be negative"
             )
+        if self.speaker_lag_ms < 100:
+            raise ValueError("speaker_lag_ms must be at least 100")
         if self.reorder_most_ms < self.reorder_ms:
             raise ValueError("reorder_most_ms must be at least reorder_ms")
         if not self.alone_ms <= self.stall_ms <= self.outage_ms:

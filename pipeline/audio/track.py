@@ -17,7 +17,6 @@ class Track:
         self.unpacker = unpacker
         self.voice = voice
         self.open: OpenSegment | None = None
-        self.fresh = True  # the open segment began after a pause, or where somebody else began
         self.fed_at = 0  # the newest time of all packets when this track got its last one
         self.fed = False  # since the last tick
         self.quiet_since: int | None = None  # tick that first found nothing new

@@ -119,7 +119,7 @@ class Voice:
             self._tap(at, samples)
         return cues
 
-    def split(self, first: int, last: int) -> tuple[list[Cue], bool]:
+    def split(self, first: int, last: int) -> list[Cue]:
         """See ``Segmenter.split``; positions at 16 kHz."""
         return self._segmenter.split(first, last)
 

@@ -247,16 +247,29 @@ def transcribe(
     ],
     speaker: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="Who speaks; once for each file. [default: its name]"),
+        typer.Option(
+            metavar="NAME",
+            help="Who speaks; once for each file (default: nobody"
+            " is named for one file, the files' names for several).",
+        ),
     ] = None,
     start: Annotated[
         str | None,
-        typer.Option(metavar="TIME", help="When it was recorded. [default: the file's own time]"),
+        typer.Option(metavar="TIME", help="When it was recorded, like 2026-03-02T09:00."),
     ] = None,
-    title: Annotated[str | None, typer.Option(help="Of the meeting. [default: the files]")] = None,
+    title: Annotated[str | None, typer.Option(help="Of the meeting.")] = None,
     stt: Annotated[
         str | None,
         typer.Option("--stt", metavar="NAME", help="The engine: local, whisper, openai, ..."),
+    ] = None,
+    language: Annotated[
+        str | None, typer.Option(metavar="TAG", help="What is spoken, like en or de.")
+    ] = None,
+    glossary: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Words to expect, one a line.")
+    ] = None,
+    calendar: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="People to expect: an .ics file.")
     ] = None,
     out: Annotated[
         Path | None,
@@ -284,6 +297,9 @@ def transcribe(
         start=start,
         title=title,
         stt=stt,
+        language=language,
+        glossary=glossary,
+        calendar=calendar,
         out=out,
         again=again,
         record=record,
@@ -632,6 +648,10 @@ def recheck(
         list[str] | None,
         typer.Option(metavar="SEGMENT", help="Nobody said this; can be repeated."),
     ] = None,
+    audio: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write their sound here, to listen to: SEGMENT.wav."),
+    ] = None,
     json: JsonOption = False,
     home: HomeOption = None,
     config: ConfigOption = None,
@@ -647,6 +667,7 @@ def recheck(
         engine=engine,
         accept=accept or (),
         reject=reject or (),
+        audio=audio,
         json=json,
         home=home,
         config=config,
@@ -693,11 +714,11 @@ def tape_cut(
     tape: Annotated[Path, typer.Argument(help="A tape (NAME.rtms.zst).")],
     out: OutTape,
     begin: Annotated[
-        str | None, typer.Option("--from", metavar="S", help="Seconds, or H:MM:SS. [default: 0]")
+        str | None, typer.Option("--from", metavar="S", help="Seconds, or H:MM:SS. (default: 0)")
     ] = None,
     end: Annotated[
         str | None,
-        typer.Option("--to", metavar="S", help="Seconds, or H:MM:SS. [default: the end]"),
+        typer.Option("--to", metavar="S", help="Seconds, or H:MM:SS. (default: the end)"),
     ] = None,
     json: JsonOption = False,
 ) -> None:
@@ -729,7 +750,7 @@ def tape_build(
         str | None,
         typer.Option(
             metavar="auto|flite|espeak-ng|none",
-            help="Speak a script or transcript. [default: auto for a script, else none]",
+            help="Speak a script or transcript. (default: auto for a script, else none)",
         ),
     ] = None,
     mixed: Annotated[
@@ -743,10 +764,10 @@ def tape_build(
         typer.Option(metavar="IMAGE@S", help="Show a JPEG or PNG from here on; may be repeated."),
     ] = None,
     title: Annotated[str | None, typer.Option(help="Of the meeting.")] = None,
-    zone: Annotated[str | None, typer.Option(help="IANA time zone. [default: UTC]")] = None,
+    zone: Annotated[str | None, typer.Option(help="IANA time zone. (default: UTC)")] = None,
     start: Annotated[
         str | None,
-        typer.Option(metavar="TIME", help="Local start. [default: 2026-01-05T09:00:00]"),
+        typer.Option(metavar="TIME", help="Local start. (default: 2026-01-05T09:00:00)"),
     ] = None,
     credit: Annotated[str, typer.Option("--credits", help="Whose voices, under which terms.")] = "",
     json: JsonOption = False,
@@ -803,7 +824,7 @@ def eval_stt(
         ),
     ],
     engine: Annotated[
-        str | None, typer.Option("--engine", metavar="NAME", help="As --stt. [default: local]")
+        str | None, typer.Option("--engine", metavar="NAME", help="As --stt. (default: local)")
     ] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write report.json, report.md and plots.")

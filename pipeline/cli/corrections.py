@@ -6,6 +6,7 @@ import asyncio
 import sys
 from datetime import datetime
 from pathlib import Path
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -24,6 +25,7 @@ from pipeline.model.speech import Correction, Utterance
 from pipeline.model.state import MeetingState
 from pipeline.store.reader import Reader
 from pipeline.store.store import Store
+from pipeline.summarize.afterwards import with_checks
 from pipeline.transcribe.corrections import undo as without
 
 
@@ -45,12 +47,15 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 def run(*, meeting: str, undo: str | None, json: bool, home: Path | None) -> None:
     """List them, or take back those of one utterance (``UTTERANCE``), or one of them
     (``UTTERANCE:N``)."""
-    folder = home or load().settings.home
+    settings = load().settings
+    folder = home or settings.home
     reader = Reader.open(folder)
     found = reader.resolve(meeting)
     if undo is not None:
         utterance, number = _named(undo)
-        changed = asyncio.run(_take_back(folder, found, utterance, number))
+        changed = asyncio.run(
+            _take_back(folder, found, utterance, number, settings.summarize.unverified)
+        )
         typer.echo(f"{changed.id} is now: {clean(changed.text)}", err=json)
     rows = _rows(reader.state(found))
     if json:
@@ -59,11 +64,20 @@ def run(*, meeting: str, undo: str | None, json: bool, home: Path | None) -> Non
         _print(rows, ZoneInfo(reader.state(found).view().zone))
 
 
-async def _take_back(folder: Path, meeting: str, utterance: str, number: int | None) -> Utterance:
-    """Commit the utterance's next revision. Raises InUse while another process writes there."""
-    store = Store.open(folder, clock=SystemClock(), ids=RandomIds())
+async def _take_back(
+    folder: Path,
+    meeting: str,
+    utterance: str,
+    number: int | None,
+    unverified: Literal["show", "hold"],
+) -> Utterance:
+    """Commit the utterance's next revision, and what it means for the notes. Raises InUse while
+    another process writes there."""
+    clock = SystemClock()
+    store = Store.open(folder, clock=clock, ids=RandomIds())
     try:
-        known = store.reader.state(meeting).utterances.get(utterance)
+        state = store.reader.state(meeting)
+        known = state.utterances.get(utterance)
         if known is None or known.deleted:
             raise NotFound(f"meeting {meeting} has no utterance {utterance!r}")
         changed = without(known, number)
@@ -73,7 +87,11 @@ async def _take_back(folder: Path, meeting: str, utterance: str, number: int | N
                 f"{utterance} has no {which} to take back; `rtms-notes corrections {meeting}`"
                 " lists them"
             )
-        await store.log(meeting).append(ev.UtteranceSaid(utterance=changed))
+        bodies = [ev.UtteranceSaid(utterance=changed)]
+        now_ms = clock.now_ms()
+        await store.log(meeting).append(
+            *with_checks(state, bodies, at_ms=now_ms, unverified=unverified)
+        )
         return changed
     finally:
         await store.close()

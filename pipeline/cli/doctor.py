@@ -16,10 +16,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
-from pipeline.cli.doctor_speech import engines
+from pipeline.cli.doctor_speech import engines, vocabulary
 from pipeline.cli.finding import Finding
 from pipeline.config import Settings, load
 
@@ -42,7 +42,9 @@ def run(*, json: bool, home: Path | None, config: Path | None) -> None:
     if json:
         sys.stdout.write(msgspec.json.encode(findings).decode() + "\n")
     else:
-        table = Table("", "check", "found", "what to do", box=None)
+        # folded, never cut short: what to do must be readable to the letter
+        columns = (Column(name, overflow="fold") for name in ("", "check", "found", "what to do"))
+        table = Table(*columns, box=None)
         colours = {"ok": "green", "warning": "yellow", "failed": "red", "skipped": "dim"}
         for finding in findings:
             table.add_row(
@@ -66,6 +68,7 @@ async def examine(settings: Settings) -> list[Finding]:
         _disk,
         _zone,
         engines,
+        vocabulary,
         _model_server,
     )
     found: list[Finding] = []

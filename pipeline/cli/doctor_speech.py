@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable, Sized
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from pipeline.base.clock import SystemClock
-from pipeline.base.errors import ConfigError, EngineError
+from pipeline.base.errors import BadInput, ConfigError, EngineError
 from pipeline.base.loopback import is_loopback
 from pipeline.cli.finding import Finding
 from pipeline.config import Settings
+from pipeline.transcribe import calendar, glossary
 from pipeline.transcribe.choose import (
     STREAMING,
     check_engine,
@@ -52,6 +55,28 @@ async def engines(settings: Settings) -> list[Finding]:
             found.append(await _answers(one, settings))
         else:
             found.append(await _loads(one, settings, wanted=True))
+    return found
+
+
+async def vocabulary(settings: Settings) -> list[Finding]:
+    """Whether glossary and calendar can be read, where the settings name one."""
+    files: tuple[tuple[str, str, Callable[[Path], Sized], str], ...] = (
+        ("glossary", settings.transcribe.glossary, glossary.read, "terms"),
+        ("calendar", settings.transcribe.calendar, calendar.read, "appointments"),
+    )
+    found = []
+    for check, path, read, what in files:
+        if not path:
+            continue
+        try:
+            count = len(await asyncio.to_thread(read, Path(path)))
+        except BadInput as error:
+            detail = "cannot be used: no meeting would start"
+            found.append(
+                Finding(check=check, state="failed", detail=detail, advice=f"mend it: {error}")
+            )
+        else:
+            found.append(Finding(check=check, state="ok", detail=f"{count} {what}"))
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.markdown import Markdown
 from rich.progress import Progress
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from pipeline.base.errors import BadInput, NotFound, StorageError
@@ -156,7 +157,7 @@ def export(*, meeting: str, format: str, out: Path | None, home: Path | None) ->
     typer.echo(f"wrote {out}", err=True)
 
 
-def write_private(path: Path, text: str) -> None:
+def write_private(path: Path, content: str | bytes) -> None:
     """Write a file only its owner can read. Raises BadInput or StorageError in one line."""
     if not path.parent.is_dir():
         raise NotFound(f"{path.parent}: no such folder")
@@ -165,19 +166,28 @@ def write_private(path: Path, text: str) -> None:
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
         fresh.replace(path)  # whole or not at all, and never with an older file's mode
     except OSError as error:
         fresh.unlink(missing_ok=True)
         raise StorageError(f"{path}: cannot be written ({error.strerror})") from error
 
 
+_ANCHOR = re.compile(r'<a id="\^\w+"></a>| \^\w+$', re.MULTILINE)
+_TO_ANCHOR = re.compile(r"\]\(#\^\w+\)")
+
+
+def without_anchors(markdown: str) -> str:
+    """What links to an utterance leads nowhere on a terminal: the text without link and target."""
+    return _ANCHOR.sub("", _TO_ANCHOR.sub("]", markdown))
+
+
 def render(text: str) -> None:
     """Markdown: laid out on a terminal, as it is in a pipe."""
     console = Console()
     if console.is_terminal:
-        console.print(Markdown(text))
+        console.print(Markdown(without_anchors(text)))
     else:
         sys.stdout.write(text.strip() + "\n")
 
@@ -188,7 +198,8 @@ def config(*, json: bool, file: Path | None) -> None:
     if json:
         _print_json({key: {"value": value, "source": source} for key, value, source in table})
         return
-    shown = Table("setting", "value", "source", box=None)
+    columns = (Column(name, overflow="fold") for name in ("setting", "value", "source"))
+    shown = Table(*columns, box=None)
     for key, value, source in table:
         shown.add_row(key, Text(value), Text(source, style="" if source != "default" else "dim"))
     Console().print(shown)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import sys
+import wave
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -17,19 +19,23 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.audio.packet import encode_l16
 from pipeline.audio.spool import discard
 from pipeline.audio.spool import load as load_audio
 from pipeline.base.clock import SystemClock
 from pipeline.base.errors import BadInput, EngineError, NotFound, StorageError
 from pipeline.base.ids import RandomIds
+from pipeline.cli.reading import write_private
 from pipeline.config import Settings, load
 from pipeline.export.escape import clean
 from pipeline.meeting import batch as batches
 from pipeline.meeting.doubts import Doubt, accepted, doubts, rejected, retranscribed, settled
 from pipeline.model import events as ev
 from pipeline.model.state import MeetingState
+from pipeline.store import layout
 from pipeline.store.reader import Reader
 from pipeline.store.store import Store
+from pipeline.summarize.afterwards import with_checks
 from pipeline.transcribe.choose import check_engine, open_engine
 from pipeline.transcribe.engine import Hints
 from pipeline.transcribe.guards import Guarded
@@ -64,11 +70,14 @@ def run(
     engine: str | None,
     accept: Sequence[str],
     reject: Sequence[str],
+    audio: Path | None,
     json: bool,
     home: Path | None,
     config: Path | None,
 ) -> None:
     """Settle what is named, hear the rest again when an engine is named, list what is left."""
+    if audio is not None and not audio.is_dir():
+        raise NotFound(f"{audio}: no such folder")
     settings = load(file=config).settings
     folder = home or settings.home
     both = set(accept) & set(reject)
@@ -81,7 +90,11 @@ def run(
     if engine is not None or accept or reject:
         asyncio.run(_change(folder, found, settings, engine, accept, reject))
     state = reader.state(found)
-    rows = [_row(doubt) for doubt in doubts(state)]
+    left = doubts(state)
+    if audio is not None:
+        for doubt in left:
+            _write_sound(doubt, layout.spool(folder, found), audio)
+    rows = [_row(doubt) for doubt in left]
     if json:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(rows), indent=2).decode() + "\n")
     else:
@@ -114,7 +127,14 @@ async def _change(
         log, spool = store.log(meeting), store.spool(meeting)
 
         async def commit(doubt: Doubt, bodies: list[ev.Body], told: str) -> None:
-            await log.append(*bodies)
+            await log.append(
+                *with_checks(
+                    store.reader.state(meeting),
+                    bodies,
+                    at_ms=clock.now_ms(),
+                    unverified=settings.summarize.unverified,
+                )
+            )
             for segment in doubt.segments:
                 discard(spool, segment.file)
             typer.echo(f"{doubt.id}: {told}", err=True)
@@ -180,6 +200,22 @@ async def _again(
         return [], f"still doubtful ({heard.doubt})"
     words = clean(heard.text).strip()
     return bodies, f"is now: {words}" if words else "no words in it; the utterance is gone"
+
+
+def _write_sound(doubt: Doubt, spool: Path, to: Path) -> None:
+    """A person can only judge what she has heard. Only its owner can read the file."""
+    path = to / f"{doubt.id}.wav"
+    try:
+        pieces = [load_audio(spool, segment.file) for segment in doubt.segments]
+        made = io.BytesIO()
+        with wave.open(made, "wb") as file:
+            file.setparams((1, 2, 16_000, 0, "NONE", ""))
+            file.writeframes(encode_l16(np.concatenate(pieces)))
+        write_private(path, made.getvalue())
+    except StorageError as error:
+        typer.echo(f"{doubt.id}: not to be heard ({error})", err=True)
+    else:
+        typer.echo(f"{doubt.id}: wrote {path}", err=True)
 
 
 def _row(doubt: Doubt) -> Row:

@@ -61,13 +61,13 @@ def run(
         )
         if not value
     ]
-    if missing:
+    if missing and settings.general.stt_port is None:
         raise ConfigError(
             f"{', '.join(missing)} not set: copy them from the Zoom app (docs/zoom-setup.md),"
             " or see it work without an account: rtms-notes demo"
         )
     log.set_up(json=settings.general.log_json, level=settings.general.log_level)
-    event_loop(_serve(settings, once=once, speed=speed, json=json))
+    event_loop(_serve(settings, once=once, speed=speed, json=json, missing=missing))
 
 
 def names(text: str) -> list[str]:
@@ -84,26 +84,29 @@ def event_loop(main: Coroutine[Any, Any, T]) -> T:
     return uvloop.run(main)
 
 
-async def _serve(settings: Settings, *, once: bool, speed: float, json: bool) -> None:
+async def _serve(
+    settings: Settings, *, once: bool, speed: float, json: bool, missing: list[str]
+) -> None:
+    """``missing``: credentials of Zoom that are not set; without them only files and programs of
+    this machine are served."""
     from pipeline.service import Service
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
-    async with Service.open(settings, speed=speed) as service:
-        addresses = {"page": service.page_url, "webhook": service.webhook_url}
-        if service.stt_url:
-            addresses["stt"] = service.stt_url
+    async with Service.open(settings, speed=speed, webhook=not missing) as service:
+        addresses = {
+            "page": service.page_url,
+            "webhook": service.webhook_url,
+            "stt": service.stt_url,
+        }
         if json:
-            sys.stdout.write(msgspec.json.encode(addresses).decode() + "\n")
+            told = {name: address for name, address in addresses.items() if address}
+            sys.stdout.write(msgspec.json.encode(told).decode() + "\n")
             sys.stdout.flush()
         else:
-            typer.echo(f"page     {service.page_url}")
-            typer.echo(f"webhook  {service.webhook_url}  (give Zoom its https address)")
-            if service.stt_url:
-                typer.echo(f"stt      {service.stt_url}  (OpenAI-compatible)")
-            typer.echo("waiting for meetings; Ctrl-C stops, and what is running resumes next time")
+            _tell(addresses, missing)
         waits = [asyncio.ensure_future(stop.wait())]
         if once:
             waits.append(asyncio.ensure_future(service.first_finished.wait()))
@@ -116,3 +119,17 @@ async def _serve(settings: Settings, *, once: bool, speed: float, json: bool) ->
             faults = list(service.health()["reasons"])
             if faults:
                 raise OutsideError(faults[0])
+
+
+def _tell(addresses: dict[str, str], missing: list[str]) -> None:
+    typer.echo(f"page     {addresses['page']}")
+    if missing:
+        typer.echo(f"webhook  off: {', '.join(missing)} not set (docs/zoom-setup.md)")
+    else:
+        typer.echo(f"webhook  {addresses['webhook']}  (give Zoom its https address)")
+    if addresses["stt"]:
+        typer.echo(f"stt      {addresses['stt']}  (OpenAI-compatible)")
+    if missing:
+        typer.echo("no meetings without Zoom's credentials; Ctrl-C stops")
+    else:
+        typer.echo("waiting for meetings; Ctrl-C stops, and what is running resumes next time")

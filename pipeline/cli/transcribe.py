@@ -7,15 +7,11 @@ import random
 import signal
 import sys
 from collections.abc import Sequence
-from contextlib import AsyncExitStack, closing
-from datetime import datetime
+from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
 import typer
 
-from pipeline.audio.media_file import MediaFile, MediaInfo
 from pipeline.base import log
 from pipeline.base.clock import SystemClock
 from pipeline.base.errors import EngineError, OutsideError
@@ -23,11 +19,11 @@ from pipeline.base.ids import RandomIds
 from pipeline.cli.reading import render, write_private
 from pipeline.cli.serve import event_loop
 from pipeline.cli.transcribe_bars import Bars
+from pipeline.cli.transcribe_order import Order, check_out, local_time, order_of
 from pipeline.config import Settings, load
-from pipeline.export.escape import clean
 from pipeline.export.formats import FORMATS, file_name
-from pipeline.meeting.file_meeting import for_files, go_on, identity, opening, source
-from pipeline.meeting.file_stream import READ_TO_THE_END, FileSource
+from pipeline.meeting.file_meeting import for_files, go_on, identity, opening
+from pipeline.meeting.file_stream import READ_TO_THE_END
 from pipeline.meeting.run import MeetingRun
 from pipeline.model import events as ev
 from pipeline.model.state import MeetingState
@@ -36,18 +32,6 @@ from pipeline.transcribe.choose import chosen
 from pipeline.wiring import open_parts
 
 _LOOK_S = 0.2
-_LONGEST_TITLE = 100
-
-
-class _Order(NamedTuple):
-    """What is to be transcribed. ``length_ms``: of the longest file, None when one does not tell
-    its length."""
-
-    sources: tuple[FileSource, ...]
-    title: str
-    started_ms: int
-    length_ms: int | None
-    again: bool
 
 
 def run(
@@ -57,6 +41,9 @@ def run(
     start: str | None,
     title: str | None,
     stt: str | None,
+    language: str | None,
+    glossary: Path | None,
+    calendar: Path | None,
     out: Path | None,
     again: bool,
     record: str | None,
@@ -65,13 +52,17 @@ def run(
     config: Path | None,
 ) -> None:
     """Transcribe, note and keep; print the meeting."""
-    settings = _settings(stt=stt, record=record, home=home, config=config)
+    flags = {
+        "general.home": home,
+        "audio.record": record,
+        "transcribe.language": language,
+        "transcribe.glossary": glossary,
+        "transcribe.calendar": calendar,
+    }
+    settings = _settings(stt, {name: str(value) for name, value in flags.items() if value}, config)
     log.set_up(level="error")
-    order = _order(files, speakers, start, title, settings, again)
-    if out is not None and not out.is_dir() and out.suffix.lower() not in (".md", ".json"):
-        raise typer.BadParameter(
-            "name a folder, or a file that ends in .md or .json", param_hint="--out"
-        )
+    order = order_of(files, speakers, start, title, settings, again)
+    check_out(out)
     state = event_loop(_transcribe(settings, order))
     if state is None:
         typer.echo("rtms-notes: stopped; the same command goes on from here", err=True)
@@ -80,102 +71,36 @@ def run(
     _complain(state)
 
 
-def _settings(
-    *, stt: str | None, record: str | None, home: Path | None, config: Path | None
-) -> Settings:
+def _settings(stt: str | None, flags: dict[str, str], config: Path | None) -> Settings:
     """The person's settings, with an engine of ours: a file has no transcript of Zoom's."""
-    flags = {
-        "general.stt": stt,
-        "general.home": str(home) if home else None,
-        "audio.record": record,
-        "transcribe.partials": "off",
-    }
+    told: dict[str, str | None] = {**flags, "general.stt": stt, "transcribe.partials": "off"}
     if stt in ("native", "both"):
         raise typer.BadParameter(
             f"{stt} needs Zoom's transcript; a file has none. Name an engine, such as local",
             param_hint="--stt",
         )
-    settings = load(file=config, flags=flags).settings
+    settings = load(file=config, flags=told).settings
     engine = chosen(settings.general.stt, settings.transcribe)
-    return load(file=config, flags={**flags, "general.stt": engine}).settings
-
-
-def _order(
-    files: Sequence[Path],
-    speakers: Sequence[str],
-    start: str | None,
-    title: str | None,
-    settings: Settings,
-    again: bool,
-) -> _Order:
-    """Raises NotFound and BadInput before anything is written, BadParameter for wrong usage."""
-    if speakers and len(speakers) != len(files):
-        raise typer.BadParameter(
-            f"{len(speakers)} speakers for {len(files)} files: name one for each, in their order",
-            param_hint="--speaker",
-        )
-    infos = [_probe(path) for path in files]
-    names = _names(speakers or [path.stem for path in files])
-    lengths = [info.length_ms for info in infos if info.length_ms is not None]
-    length_ms = max(lengths) if len(lengths) == len(infos) else None
-    stems = ", ".join(path.stem for path in files)
-    return _Order(
-        sources=tuple(source(path, name) for path, name in zip(files, names, strict=True)),
-        title=(title or clean(stems))[:_LONGEST_TITLE],
-        started_ms=_started_ms(start, files[0], infos[0], settings.zone),
-        length_ms=length_ms,
-        again=again,
-    )
-
-
-def _probe(path: Path) -> MediaInfo:
-    """Whether a file can be read at all. Raises NotFound, BadInput."""
-    with closing(MediaFile(path)) as media:
-        next(media.read(), None)
-        return media.info
-
-
-def _names(names: Sequence[str]) -> list[str]:
-    """Each once: two people are two, whatever their files are called."""
-    made: list[str] = []
-    for name in names:
-        told = clean(name).strip() or "Speaker"
-        count = sum(other == told or other.startswith(f"{told} (") for other in made)
-        made.append(told if not count else f"{told} ({count + 1})")
-    return made
-
-
-def _started_ms(start: str | None, path: Path, info: MediaInfo, zone: str) -> int:
-    """When it was recorded: what the person says, else the file, else the time of its end."""
-    if start is not None:
-        try:
-            at = datetime.fromisoformat(start)
-        except ValueError:
-            raise typer.BadParameter(
-                f"{start!r} is no time like 2026-03-02T09:00", param_hint="--start"
-            ) from None
-        return int((at if at.tzinfo else at.replace(tzinfo=ZoneInfo(zone))).timestamp() * 1000)
-    if info.created_ms is not None:
-        return info.created_ms
-    return int(path.stat().st_mtime * 1000) - (info.length_ms or 0)
+    return load(file=config, flags={**told, "general.stt": engine}).settings
 
 
 # -- transcribing -----------------------------------------------------------------------------
 
 
-async def _transcribe(settings: Settings, order: _Order) -> MeetingState | None:
+async def _transcribe(settings: Settings, order: Order) -> MeetingState | None:
     """The finished meeting; None when the person stopped it."""
     clock = SystemClock()
     async with AsyncExitStack() as stack:
         store = Store.open(settings.home, clock=clock, ids=RandomIds(), settings=settings.store)
         stack.push_async_callback(store.close)
-        meeting_log, state = await _meeting(store, order, settings)
-        if state.finished is not None:
+        count, known = _known(store, order, settings.general.stt)
+        if known is not None and known.finished is not None and not order.again:
             typer.echo(
-                f"transcribed before, as {state.meeting}; --again does it once more", err=True
+                f"transcribed before, as {known.meeting}; --again does it once more{_obeys(order)}",
+                err=True,
             )
-            return state
-        parts = await open_parts(
+            return known
+        parts = await open_parts(  # before anything is written: an engine may be missing
             stack,
             settings,
             find=lambda _: None,
@@ -184,6 +109,7 @@ async def _transcribe(settings: Settings, order: _Order) -> MeetingState | None:
             ids=RandomIds(),
             rng=random.Random(),  # noqa: S311 - jitter
         )
+        meeting_log, state = await _meeting(store, order, settings, count, known)
         announcement = await go_on(meeting_log, state)
         meeting = MeetingRun(
             meeting_log=meeting_log,
@@ -215,22 +141,44 @@ async def _transcribe(settings: Settings, order: _Order) -> MeetingState | None:
         return store.reader.state(meeting.meeting)
 
 
+def _obeys(order: Order) -> str:
+    return f", and obeys {' and '.join(order.told)}" if order.told else ""
+
+
+def _known(store: Store, order: Order, engine: str) -> tuple[int, MeetingState | None]:
+    """How often these files were transcribed, and the newest of these transcriptions."""
+    count, found = 0, None
+    while (known := store.find("file", identity(order.sources, engine, count + 1))) is not None:
+        count, found = count + 1, known
+    return count, None if found is None else store.reader.state(found)
+
+
 async def _meeting(
-    store: Store, order: _Order, settings: Settings
+    store: Store, order: Order, settings: Settings, count: int, known: MeetingState | None
 ) -> tuple[StoredLog, MeetingState]:
-    """The newest transcription of these files, or a new one."""
+    """What was begun and is not finished, or a new one."""
+    if known is not None and known.finished is None:
+        kept = f"; {' and '.join(order.told)} cannot change it now" if order.told else ""
+        typer.echo(f"goes on with {known.meeting}, which was begun before{kept}", err=True)
+        return store.log(known.meeting), known
     engine = settings.general.stt
-    number, known = 0, None
-    while (found := store.find("file", identity(order.sources, engine, number + 1))) is not None:
-        number, known = number + 1, found
-    if known is not None:
-        state = store.reader.state(known)
-        if state.finished is None or not order.again:
-            return store.log(known), state
+    if order.guessed:
+        began = local_time(order.started_ms, settings.zone)
+        typer.echo(
+            f"taken to begin at {began}, by the file's date; if that is wrong, dates in the notes"
+            " are, too: say --start",
+            err=True,
+        )
+    if not order.sources[0].speaker:
+        typer.echo(
+            "who speaks is not known: say --speaker NAME if it is one person, or give each"
+            " person's own file",
+            err=True,
+        )
     meeting_log = await store.create(
         *opening(
             order.sources,
-            zoom_id=identity(order.sources, engine, number + 1),
+            zoom_id=identity(order.sources, engine, count + 1),
             started_ms=order.started_ms,
             zone=settings.zone,
             title=order.title,
@@ -278,10 +226,15 @@ async def _watch(store: Store, meeting: MeetingRun, bars: Bars, begun: int) -> N
     ticking = asyncio.create_task(tick())
     try:
         async for event in store.reader.follow(meeting.meeting, 0):
-            if bars.take(event.body) and event.seq > begun:
+            ends = bars.take(event.body)
+            if event.seq <= begun:
+                continue
+            if ends:
                 assert isinstance(event.body, ev.StageChanged)
                 bars.fault = event.body.detail
                 await meeting.close()
+            else:
+                bars.tell(event.body)
     finally:
         ticking.cancel()
 
@@ -301,6 +254,9 @@ def _print(state: MeetingState, settings: Settings, *, out: Path | None, json: b
         text = FORMATS["md"].render(state)
         render(text.split("\n---\n", 1)[-1] if sys.stdout.isatty() else text)
     typer.echo(f"kept as {state.meeting} in {settings.home}", err=True)
+    if state.recordings:
+        folder = settings.home / "meetings" / state.meeting / "recordings"
+        typer.echo(f"recordings in {folder}", err=True)
 
 
 def _complain(state: MeetingState) -> None:

@@ -12,7 +12,9 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 
+from pipeline.export.escape import clean
 from pipeline.meeting.transcriber import KEEPS
 from pipeline.model import events as ev
 
@@ -57,6 +59,15 @@ class Bars:
         self._read_ms = max(self._read_ms, now_ms or 0)
         self._show()
 
+    def tell(self, body: ev.Body) -> None:
+        """An event of this process: that words do not come, why, and that they come again."""
+        match body:
+            case ev.StageChanged(stage="transcribe", state="degraded", detail=detail, error=error):
+                again = "; tried again until it goes on or you stop it" if error else ""
+                self._say(f"{detail}{again}")
+            case ev.StageChanged(stage="transcribe", state="ok"):
+                self._say("words come again")
+
     def take(self, body: ev.Body) -> bool:
         """A committed event; True when it says that this process cannot go on."""
         match body:
@@ -76,6 +87,9 @@ class Bars:
                 pass
         self._show()
         return False
+
+    def _say(self, line: str) -> None:
+        self.bars.console.print(Text(clean(line)), soft_wrap=True)
 
     def _show(self) -> None:
         settled_ms = min(self._waiting.values(), default=self._read_ms)

@@ -10,13 +10,16 @@ not always.
 
 from __future__ import annotations
 
+import math
 import random
 from bisect import bisect_right
+from collections import deque
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
 
-from pipeline.audio.attribution import ActiveSpeakers, Verdict
+from pipeline.audio.attribution import ActiveSpeakers, Span, Verdict
 from pipeline.audio.segmenter import Closed, Cue, Opened, Segmenter
 from pipeline.audio.settings import AudioSettings
 from pipeline.audio.vad import WINDOW
@@ -105,40 +108,48 @@ def judged(turns: list[Turn], told: list[tuple[int, str]], settings: AudioSettin
     loud = np.where(voices > 0, rng.uniform(0.05, 0.3, length) * np.maximum(1, voices), 0.001)
     segmenter, speakers = Segmenter(settings), ActiveSpeakers(settings.speaker_lag_ms)
     segmenter.begin(0)
-    waiting = list(told)
+    news_left = deque(told)
+    unnamed: deque[tuple[int, list[Span]]] = deque()
     found: list[Judged] = []
-    at, fresh = 0, True
+    at = 0
 
-    def take(cues: list[Cue], until_ms: int | None = None) -> None:
-        nonlocal at, fresh
-        closed_at = -1
+    def take(cues: list[Cue]) -> None:
+        nonlocal at
         for cue in cues:
             match cue:
                 case Opened(begins, _):
-                    fresh = until_ms is not None or begins != closed_at
                     at = begins
-                case Closed(samples, speech):
-                    closed_at = at + samples
-                    spans = [((at + a) // 16, (at + b) // 16) for a, b in speech]
-                    if spans:
-                        verdict = speakers.judge(spans, fresh=fresh, until_ms=until_ms)
-                        lasts = sum(end - start for start, end in spans)
-                        found.append(Judged(verdict, lasts, _right(turns, spans, verdict)))
+                case Closed(_, speech) if speech:
+                    spans = _in_ms(at, speech)
+                    speakers.heard(spans)
+                    longest_ms = spans[-1][1] + settings.hangover_ms + settings.speaker_wait_ms
+                    unnamed.append((min(speakers.due_ms(spans), longest_ms), spans))
+
+    def settle(now_ms: float) -> None:
+        speech = _in_ms(at, segmenter.speech()) if speakers.ripe(now_ms) else []
+        for first_ms, last_ms in speakers.cuts(now_ms, speech):
+            take(segmenter.split(first_ms * 16, last_ms * 16))
+        while unnamed and unnamed[0][0] <= now_ms:
+            _, spans = unnamed.popleft()
+            verdict = speakers.judge(spans)
+            lasts = sum(end - start for start, end in spans)
+            found.append(Judged(verdict, lasts, _right(turns, spans, verdict)))
 
     for index in range(length):
         now_ms = index * _WINDOW_MS
-        while waiting and waiting[0][0] <= now_ms:
-            told_ms, who = waiting.pop(0)
-            first_ms = told_ms - settings.speaker_lag_ms
-            speech = segmenter.speech()
-            news_to_us = speakers.told(told_ms, who, who)
-            if news_to_us and speech and at + speech[0][0] < first_ms * 16:
-                cues, sure = segmenter.split(first_ms * 16, told_ms * 16)
-                take(cues, told_ms if sure else None)
+        while news_left and news_left[0][0] <= now_ms:
+            told_ms, who = news_left.popleft()
+            speakers.told(told_ms, who, who)
         window = np.full(WINDOW, loud[index], np.float32)
         take(segmenter.push(window, 0.95 if voices[index] else 0.05))
+        settle(now_ms)
     take(segmenter.end())
+    settle(math.inf)
     return found
+
+
+def _in_ms(at: int, speech: Sequence[Span]) -> list[Span]:
+    return [((at + start) // 16, (at + end) // 16) for start, end in speech]
 
 
 def score(found: list[Judged], least: float) -> Told:

@@ -264,7 +264,10 @@ def _transcript(state: MeetingState, times: Times, images: str) -> list[str]:
                 lines.append(f"[{times.clock(entry.at_ms)}] *{inline(happening_line(entry))}*")
             case Image():
                 lines.append(_picture(entry, times, images))
-    return lines or ["Nothing was said."]
+    if not lines:  # never "nothing was said": nobody here can know that
+        live = state.ended is None and state.finished is None
+        lines.append("No words yet." if live or state.pending else "No words were heard.")
+    return lines
 
 
 def _spoken(utterance: Utterance, times: Times, *, goes_on: bool) -> str:

@@ -67,7 +67,7 @@ def coverage_line(state: MeetingState, times: Times) -> str:
     """``Notes have read up to 10:03:12; 2 newer lines are not in them yet``."""
     found = coverage(state)
     if found.read_to_ms is None:
-        return "Notes have not read anything yet" if found.unread else "Nothing has been said yet"
+        return "Notes have not read anything yet" if found.unread else "No words yet"
     line = f"Notes have read up to {times.clock(found.read_to_ms)}"
     if found.unread:
         line += f"; {count(found.unread, 'newer line')} not in them yet"
@@ -160,7 +160,8 @@ def notices(state: MeetingState) -> list[str]:
     if made_up:
         lines.append(
             f"{count(made_up, 'line')} of the transcript may be made up by speech-to-text; the"
-            " reason stands beside the words, and their audio is kept until that is settled."
+            " reason stands beside the words, and their audio is kept until that is settled"
+            " (rtms-notes recheck)."
         )
     doubtful = [item for item in state.notes.live() if item.check.state == "unverified"]
     if doubtful:

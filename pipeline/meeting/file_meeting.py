@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from pipeline.base.errors import BadInput, NotFound
-from pipeline.meeting.file_stream import RATE, FileSource, FileStream, heard_until
+from pipeline.meeting.file_stream import RATE, FileSource, FileStream, heard_until, participant_of
 from pipeline.meeting.parts import Parts
 from pipeline.meeting.source import StreamSink
 from pipeline.model import events as ev
@@ -96,7 +96,7 @@ async def go_on(meeting_log: MeetingLog, state: MeetingState) -> Announcement | 
     zero_ms = state.opened.started_ms
     heard = heard_until(state, zero_ms)
     files = _decoder.decode(current.server_urls)
-    read = min(heard.get(str(number), 0) for number, _ in enumerate(files, 1))
+    read = min(heard.get(participant_of(number, file), 0) for number, file in enumerate(files, 1))
     at_ms = zero_ms + read * 1000 // RATE
     stream = f"files-{len(state.streams) + 1}"
     await _take_in(
@@ -122,7 +122,6 @@ def for_files(parts: Parts, meeting_log: MeetingLog, state: MeetingState) -> Par
 
     def stream(announcement: Announcement, sink: StreamSink) -> FileStream:
         return FileStream(
-            announcement,
             sink,
             sources=_decoder.decode(announcement.server_urls),
             zero_ms=zero_ms,

@@ -36,8 +36,9 @@ _AT_ONCE: Final = 20
 
 
 class FileSource(msgspec.Struct, frozen=True, kw_only=True):
-    """A file and who speaks in it. ``size`` (bytes) and ``mtime_ns`` tell whether it is still the
-    same; the participant's id is its place in the list, from 1."""
+    """A file and who speaks in it: empty when nobody said who, or whether it is one person; then it
+    is heard as mixed audio is. ``size`` (bytes) and ``mtime_ns`` tell whether it is still the same;
+    the participant's id is its place in the list, from 1."""
 
     path: str
     speaker: str
@@ -55,7 +56,6 @@ class FileStream:
 
     def __init__(
         self,
-        announcement: Announcement,
         sink: StreamSink,
         *,
         sources: tuple[FileSource, ...],
@@ -64,7 +64,6 @@ class FileStream:
         state: MeetingState,
         most_pending: int,
     ) -> None:
-        self._stream = announcement.stream
         self._sink = sink
         self._sources = sources
         self._zero_ms = zero_ms
@@ -124,9 +123,10 @@ class FileStream:
                 return str(error)
             self._sink.put(out.StreamLive(first=True))
             self._sink.put(out.AudioFormat("L16", RATE, 1, True, PACKET_MS))
-            people = tuple((str(track.user_id), track.name) for track in tracks)
             at = min(track.at for track in tracks)
-            self._sink.put(out.PeopleJoined(people, self._zero_ms + at * 1000 // RATE))
+            people = tuple((str(t.user_id), t.name) for t in tracks if t.user_id is not None)
+            if people:
+                self._sink.put(out.PeopleJoined(people, self._zero_ms + at * 1000 // RATE))
             while not self._closing.is_set():
                 reading = asyncio.create_task(asyncio.to_thread(_together, tracks, at))
                 try:
@@ -138,7 +138,7 @@ class FileStream:
                 at += _AT_ONCE * _PACKET
                 for user_id, name, start, data in packets:
                     ms = self._zero_ms + start * 1000 // RATE
-                    self._sink.put(out.AudioReceived(user_id, name, ms, data))
+                    self._sink.put(out.AudioReceived(user_id, name or None, ms, data))
                 self._tell_missing(tracks)
                 await self._room()
         return None
@@ -153,7 +153,9 @@ class FileStream:
             now = path.stat()
             if (now.st_size, now.st_mtime_ns) != (source.size, source.mtime_ns):
                 raise BadInput(f"{path}: has changed since its transcription began")
-            tracks.append(_Track(number, source.speaker, media, heard.get(str(number), 0)))
+            whose = participant_of(number, source)
+            user_id = None if whose is None else number
+            tracks.append(_Track(user_id, source.speaker, media, heard.get(whose, 0)))
         return tracks
 
     def _how(self, tracks: list[_Track]) -> str:
@@ -170,7 +172,7 @@ class FileStream:
                         cause="unusable_audio",
                         from_ms=self._zero_ms + start * 1000 // RATE,
                         to_ms=self._zero_ms + max(end, start + RATE // 1000) * 1000 // RATE,
-                        participant=str(track.user_id),
+                        participant=None if track.user_id is None else str(track.user_id),
                         detail=f"{Path(track.media.name).name} could not be decoded here",
                     )
                 )
@@ -211,24 +213,28 @@ class FileStream:
             self._few.clear()
 
 
-def heard_until(state: MeetingState, zero_ms: int) -> dict[str, int]:
+def participant_of(number: int, source: FileSource) -> str | None:
+    """Whose the segments of the ``number``-th file are, from 1; None where nobody is named."""
+    return str(number) if source.speaker else None
+
+
+def heard_until(state: MeetingState, zero_ms: int) -> dict[str | None, int]:
     """By participant, the samples of each file up to the end of the last segment of it."""
-    heard: dict[str, int] = {}
+    heard: dict[str | None, int] = {}
     for segment in state.segments.values():
-        if segment.participant is not None:
-            end = (segment.start_ms - zero_ms) * RATE // 1000 + segment.samples
-            heard[segment.participant] = max(heard.get(segment.participant, 0), end)
+        end = (segment.start_ms - zero_ms) * RATE // 1000 + segment.samples
+        heard[segment.participant] = max(heard.get(segment.participant, 0), end)
     return heard
 
 
-_Packet = tuple[int, str, int, bytes]
+_Packet = tuple[int | None, str, int, bytes]
 """Participant, name, position of the first sample in the file, samples as L16."""
 
 
 class _Track:
     """One file being read, in packets; used by one thread at a time."""
 
-    def __init__(self, user_id: int, name: str, media: MediaFile, at: int) -> None:
+    def __init__(self, user_id: int | None, name: str, media: MediaFile, at: int) -> None:
         self.user_id = user_id
         self.name = name
         self.media = media

@@ -255,6 +255,9 @@ class Partials:
                 await sending  # it has ended, well or not
                 if self._finals:
                     await self._in_time(reading)
+            if not sending.done():
+                return None  # words of the beginning are not the whole
+            sending.result()
             return reading.result() if reading.done() else None
         finally:
             reading.cancel()

@@ -226,6 +226,9 @@ class MeetingRun:
         known = {segment.file for segment in self._state.segments.values()}
         stream = next(reversed(self._state.streams), "")
         for found in await asyncio.to_thread(recover, self._spool, known):
+            if self._opened.product == "file":  # it is read again, so that no word is cut in two
+                discard(self._spool, found.file)
+                continue
             for event in await self._log.append(*spooled(self._recorder, stream, found)):
                 self._state.apply(event)
         self._recorder.inherit(self._state.pending)

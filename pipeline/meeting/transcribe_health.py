@@ -29,6 +29,7 @@ class TranscribeHealth:
         self._failures = before.count if before is not None else 0
         self._well = before is None or before.state == "ok"
         self._error: EngineError | None = None
+        self._was_behind = before is not None and before.error == "behind"
         self._late: Load | None = None
 
     def engine(self, error: EngineError | None) -> list[ev.Body]:
@@ -48,9 +49,10 @@ class TranscribeHealth:
         """What the meeting waits for now."""
         before = self._late
         if before is None:
-            if load.lag_s <= self._settings.defer_after_s:
+            over = self._was_behind and not self._well and not load.segments
+            if load.lag_s <= self._settings.defer_after_s and not over:
                 return []
-            self._late = load
+            self._late = None if over else load
         elif load.lag_s < self._settings.shed_after_s:
             self._late = None
         elif load.lag_s < _MORE * before.lag_s:

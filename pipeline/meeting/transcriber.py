@@ -12,6 +12,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -26,10 +27,11 @@ from pipeline.meeting import batch as batches
 from pipeline.meeting.naming import PLAIN, Naming
 from pipeline.meeting.recorder import Recorder
 from pipeline.meeting.settled import lost, said
+from pipeline.model import events as ev
 from pipeline.model.log import MeetingLog
 from pipeline.model.speech import Segment
 from pipeline.transcribe.engine import SAMPLE_RATE, Transcription
-from pipeline.transcribe.guards import Frame, suspicion
+from pipeline.transcribe.guards import frame, hardly_speech, suspicion
 from pipeline.transcribe.load import Load, Ticket
 from pipeline.transcribe.pool import DecodePool
 
@@ -40,12 +42,26 @@ WAITING = 4_096
 decoded. Overflow rule: the reader of the log waits, audio is on disk."""
 
 KEEPS = frozenset(
-    {"hangs", "load", "missing_extra", "settings", "auth", "not_found", "no_model", "quota", "tls"}
+    {
+        "hangs",
+        "load",
+        "missing_extra",
+        "settings",
+        "auth",
+        "not_found",
+        "no_model",
+        "quota",
+        "tls",
+        "closing",  # the process is about to end
+    }
 )
 """Kinds of errors that say nothing about the segment: a restart, a key, an installation helps."""
 
 RETRY = Backoff(base=2.0, factor=2.0, cap=60.0, attempts=8)
 """Two to four minutes of trying in all before a segment is given up."""
+
+LONGEST_WAIT_S = 300.0
+"""So long a server may ask to be left alone; then it is asked again."""
 
 _LOOK_S = 1.0
 """Machine time between two looks at how late words are, while some are waited for."""
@@ -156,6 +172,7 @@ class Transcriber:
                     taken = self._take(voice)
                     voice.under_way += 1
                     voice.last = group.create_task(self._one(taken, voice, voice.last))
+                    voice.last.add_done_callback(partial(_count_no_more, taken))
                 looking.cancel()
             await self._tell_load()
         finally:
@@ -220,8 +237,6 @@ class Transcriber:
             for item in taken:
                 metrics.STT_LAG.observe(self._clock.monotonic() - item.since)
         finally:
-            for item in taken:
-                item.ticket.settled()
             voice.under_way -= 1
             if not voice.under_way and not voice.waiting:
                 self._voices.pop(_voice_of(taken[0].segment), None)
@@ -235,7 +250,7 @@ class Transcriber:
             if heard is not None and self._plausible(segments[0], heard):
                 return [(segments, heard)]
         outcome = await self._decode(segments)
-        if isinstance(outcome, Transcription) or len(segments) == 1:
+        if isinstance(outcome, Transcription | _Kept) or len(segments) == 1:
             return [(segments, outcome)]
         return [([segment], await self._decode([segment])) for segment in segments]
 
@@ -259,7 +274,8 @@ class Transcriber:
                     delay = self._retry.cap
                 if delay is None:
                     return _Kept(error) if outage or error.kind in KEEPS else error
-                await self._clock.sleep(max(delay, error.retry_after_s or 0.0) / self._speed)
+                asked = min(error.retry_after_s or 0.0, LONGEST_WAIT_S)
+                await self._clock.sleep(max(delay, asked) / self._speed)
 
     async def _try(self, segments: list[Segment]) -> Transcription:
         pieces = [await asyncio.to_thread(load, self._spool, s.file) for s in segments]
@@ -277,12 +293,11 @@ class Transcriber:
 
     def _plausible(self, segment: Segment, heard: Transcription) -> bool:
         """Whether words that came without a guard can have been said."""
-        frame = Frame(
-            seconds=segment.samples / SAMPLE_RATE,
-            speech_ms=segment.speech_ms,
-            terms=self._naming.hints(self._pool.capabilities, "").terms,
+        known = self._pool.capabilities
+        told = frame(
+            segment.samples / SAMPLE_RATE, segment.speech_ms, self._naming.hints(known, ""), known
         )
-        return suspicion(heard, frame) is None
+        return suspicion(heard, told) is None and not hardly_speech(heard, segment.speech_ms)
 
     # -- what becomes of it ---------------------------------------------------------------------
 
@@ -299,8 +314,9 @@ class Transcriber:
             return
         if isinstance(heard, Transcription):
             await self._on_state(None)
-            await self._log.append(*said(self._recorder, self._naming, segments, heard))
-            doubtful = heard.doubt is not None
+            bodies = said(self._recorder, self._naming, segments, heard)
+            await self._log.append(*bodies)
+            doubtful = any(isinstance(body, ev.SegmentClosed) and body.doubt for body in bodies)
         else:
             log.warning(
                 "transcribe.failed",
@@ -313,6 +329,12 @@ class Transcriber:
         if not doubtful:
             for segment in segments:
                 discard(self._spool, segment.file)
+
+
+def _count_no_more(taken: list[_Waiting], _: asyncio.Task[None]) -> None:
+    """When their task is over, even if it was cancelled before it began."""
+    for item in taken:
+        item.ticket.settled()
 
 
 def _voice_of(segment: Segment) -> str:

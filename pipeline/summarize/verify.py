@@ -224,7 +224,10 @@ def _stranger(owner: str, cited: Sequence[_Cited]) -> list[Finding]:
     if any(not isinstance(line, Utterance) for line in naming):
         return []
     return [
-        Finding("owner_as_heard", f"nobody called {owner} is in the meeting; the name is as heard")
+        Finding(
+            "owner_as_heard",
+            f"nobody called {owner} is in the meeting; the name is as in the transcript",
+        )
     ]
 
 

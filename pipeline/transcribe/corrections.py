@@ -7,8 +7,6 @@ in small letters where a person's name is written with a capital one.
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 import msgspec
 
 from pipeline.model.speech import Correction, Utterance, Word
@@ -24,13 +22,11 @@ class Corrected(msgspec.Struct, frozen=True):
     corrections: tuple[Correction, ...] = ()
 
 
-def correct(
-    heard: Transcription, terms: Terms, never: Collection[tuple[str, str]] = ()
-) -> Corrected:
-    """``never``: (was, now) pairs that a person took back in this utterance."""
+def correct(heard: Transcription, terms: Terms) -> Corrected:
+    """Near-homophones of terms replaced by them."""
     if not terms or not heard.text:
         return Corrected(heard)
-    changes = misheard(heard, terms, frozenset(never))
+    changes = misheard(heard, terms)
     if not changes:
         return Corrected(heard)
     text, corrections = _replaced(heard.text, changes)
@@ -70,11 +66,6 @@ def undo(utterance: Utterance, number: int | None = None) -> Utterance | None:
         words=tuple(words),
         corrections=tuple(corrections),
     )
-
-
-def undone(utterance: Utterance) -> frozenset[tuple[str, str]]:
-    """What must not be corrected again in this utterance."""
-    return frozenset((made.was, made.now) for made in utterance.corrections if made.undone)
 
 
 # -- replacing ----------------------------------------------------------------------------------

@@ -56,7 +56,8 @@ class Health:
             return
         if self._delays is None:
             self._delays = self._rest.delays()
-        delay = max(next(self._delays, self._rest.cap), error.retry_after_s or 0.0)
+        asked = min(error.retry_after_s or 0.0, self._rest.cap)
+        delay = max(next(self._delays, self._rest.cap), asked)
         self._until = self._clock.monotonic() + delay
         log.warning("engine.resting", kind=error.kind, error=str(error), seconds=delay)
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import msgspec
@@ -18,6 +19,8 @@ LONGEST_TERM = 60
 LONGEST_FILE = 256 * 1024
 MOST_WORDS = 4
 """Words in a row that may be one misheard word ("coober net ease")."""
+
+_COMMENT = re.compile(r"(?:^|\s)#")  # not the one of "C#"
 
 
 class GlossaryLine(msgspec.Struct, frozen=True):
@@ -41,7 +44,7 @@ def read(path: Path) -> tuple[GlossaryLine, ...]:
     except UnicodeDecodeError as error:
         raise BadInput(f"{path}: the glossary is not UTF-8 text") from error
     lines = [
-        _line(path, number, line.split("#", 1)[0].strip())
+        _line(path, number, _COMMENT.split(line, 1)[0].strip())
         for number, line in enumerate(text.splitlines(), 1)
     ]
     found = tuple(line for line in lines if line is not None)

@@ -20,7 +20,7 @@ from pipeline.transcribe.engine import (
     Transcription,
 )
 from pipeline.transcribe.fitting import fitting
-from pipeline.transcribe.scripts import foreign_share, same_language
+from pipeline.transcribe.scripts import UNSPACED, foreign_share, same_language
 
 Suspicion = Literal["loop", "rate", "echo", "language", "non_speech"]
 
@@ -51,9 +51,7 @@ _FOREIGN = 0.3
 _PAD_MS = 250
 _PAD = _PAD_MS * SAMPLE_RATE // 1000
 
-# Scripts without spaces are judged by the character.
-_UNSPACED = r"\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff"
-_WORD = re.compile(rf"[{_UNSPACED}]|[^\W_{_UNSPACED}]+(?:['\u2019][^\W_{_UNSPACED}]+)*")
+_WORD = re.compile(rf"[{UNSPACED}]|[^\W_{UNSPACED}]+(?:['\u2019][^\W_{UNSPACED}]+)*")
 
 
 class Frame(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,9 +65,20 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
     languages: tuple[str, ...] = ()
 
 
+def frame(seconds: float, speech_ms: int | None, hints: Hints, capabilities: Capabilities) -> Frame:
+    """Of a segment that was given to such an engine with these hints."""
+    spoken = (hints.language,) if hints.language else capabilities.languages
+    return Frame(seconds=seconds, speech_ms=speech_ms, terms=hints.terms, languages=spoken)
+
+
 def words_of(text: str) -> list[str]:
     """The words of a text, without case and punctuation."""
     return [match.group().casefold() for match in _WORD.finditer(text)]
+
+
+def hardly_speech(heard: Transcription, speech_ms: int | None) -> bool:
+    """Whether there are words, and too little speech to believe them at once."""
+    return speech_ms is not None and speech_ms < HARDLY_MS and bool(words_of(heard.text))
 
 
 def suspicion(heard: Transcription, frame: Frame) -> Suspicion | None:
@@ -154,8 +163,7 @@ class Guarded:
         """As the engine, with ``doubt`` and low ``confidence`` where the text stays suspicious."""
         first = await self._ask(pcm, hints)
         reason = self._reason(first, pcm, hints, speech_ms)
-        hardly = speech_ms is not None and speech_ms < HARDLY_MS and bool(words_of(first.text))
-        if reason is None and not hardly:
+        if reason is None and not hardly_speech(first, speech_ms):
             return first
         # An engine answers the same to the same samples; silence around them moves its frames.
         bare = _bare(hints, "again")
@@ -200,14 +208,7 @@ class Guarded:
     def _reason(
         self, heard: Transcription, pcm: Pcm, hints: Hints, speech_ms: int | None
     ) -> Suspicion | None:
-        spoken = (hints.language,) if hints.language else self.capabilities.languages
-        frame = Frame(
-            seconds=len(pcm) / SAMPLE_RATE,
-            speech_ms=speech_ms,
-            terms=hints.terms,
-            languages=spoken,
-        )
-        return suspicion(heard, frame)
+        return suspicion(heard, frame(len(pcm) / SAMPLE_RATE, speech_ms, hints, self.capabilities))
 
 
 def _earlier(heard: Transcription, pcm: Pcm) -> Transcription:

@@ -50,6 +50,7 @@ class Backlog:
 
     def of(self, meeting: str) -> Load:
         """What this meeting waits for now."""
+        self._measure()
         waiting = self._waiting.get(meeting)
         if not waiting:
             return Load()
@@ -73,4 +74,7 @@ class Backlog:
         waiting.pop(number, None)
         if not waiting:
             self._waiting.pop(meeting, None)
+        self._measure()
+
+    def _measure(self) -> None:
         metrics.STT_BEHIND.set(max(map(self._lag, self._waiting.values()), default=0.0))

@@ -65,14 +65,12 @@ def at_span(text: str, span: Span) -> str:
     return text[span.start : span.end]
 
 
-def misheard(heard: Transcription, terms: Terms, never: frozenset[tuple[str, str]]) -> list[Change]:
-    """The surest changes that do not overlap, in order; none of ``never`` (was, now)."""
-    return _chosen(_changes(heard, terms, never))
+def misheard(heard: Transcription, terms: Terms) -> list[Change]:
+    """The surest changes that do not overlap, in order."""
+    return _chosen(_changes(heard, terms))
 
 
-def _changes(
-    heard: Transcription, terms: Terms, never: frozenset[tuple[str, str]]
-) -> Iterator[Change]:
+def _changes(heard: Transcription, terms: Terms) -> Iterator[Change]:
     text = heard.text
     found = [Span(*match.span()) for match in _WORD.finditer(text)]
     english = heard.language is None or heard.language.casefold().startswith("en")
@@ -83,7 +81,7 @@ def _changes(
             if len(spans) < count or not _in_a_row(text, spans):
                 break
             change = _change(text, spans, terms, english=english, cased=cased)
-            if change is not None and (at_span(text, change.span), change.now) not in never:
+            if change is not None:
                 yield change
 
 

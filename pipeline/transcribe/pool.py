@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import structlog
+
 from pipeline.base import metrics
 from pipeline.base.clock import Clock, SystemClock
 from pipeline.base.errors import EngineError
@@ -22,6 +24,8 @@ from pipeline.transcribe.engine import (
 from pipeline.transcribe.load import Backlog, Load
 from pipeline.transcribe.pool_worker import Worker
 from pipeline.transcribe.settings import TranscribeSettings
+
+log = structlog.get_logger()
 
 _DEFAULTS = TranscribeSettings()
 
@@ -82,7 +86,7 @@ class DecodePool:
         self._changed = asyncio.Condition()
         self._tasks: list[asyncio.Task[None]] = []
         self._workers: list[Worker] = []
-        self._unsettled = 0
+        self._under_way: dict[asyncio.Task[None], _Final | _Look] = {}
         self._closing = False
         self._depth = metrics.QUEUE_DEPTH.labels("decode")
 
@@ -121,7 +125,8 @@ class DecodePool:
         ``speech_ms``: how much of it is speech, if known. A waiting partial of ``voice`` is
         dropped. ``counted``: the caller has put the segment into the ``backlog`` itself.
 
-        Raises EngineError: the engine's own, ``timeout``, or ``closed`` after ``close``.
+        Raises EngineError: the engine's own, ``timeout``, ``fault`` (a defect of ours), or
+        ``closing`` after ``close``.
         """
         own = None if counted else self.backlog.add(meeting, len(pcm) / SAMPLE_RATE)
         try:
@@ -130,13 +135,12 @@ class DecodePool:
                     lambda: self._closing or self.waiting < self.settings.waiting
                 )
                 if self._closing:
-                    raise EngineError("the decode pool is closed", kind="closed")
+                    raise EngineError("the decode pool is closed", kind="closing")
                 self._start()
                 self._drop_look(meeting, voice, "stale")
                 answer = asyncio.get_running_loop().create_future()
                 job = _Final(pcm, hints, speech_ms, answer)
                 self._finals.setdefault(meeting, deque()).append(job)
-                self._unsettled += 1
                 self._depth.set(self.waiting)
                 self._changed.notify_all()
             return await job.answer
@@ -154,7 +158,7 @@ class DecodePool:
         up. Raises EngineError as ``transcribe``; it is not repeated.
         """
         if self._closing:
-            raise EngineError("the decode pool is closed", kind="closed")
+            raise EngineError("the decode pool is closed", kind="closing")
         if self._late(meeting):
             metrics.STT_PARTIALS.labels("shed").inc()
             return None
@@ -168,8 +172,8 @@ class DecodePool:
         return await look.answer
 
     async def close(self) -> None:
-        """Settle the finals that are queued, drop the rest, then free the engines. New segments
-        are refused at once."""
+        """Settle the finals that somebody waits for, drop the rest, then free the engines. New
+        segments are refused at once."""
         async with self._changed:
             self._closing = True
             for voices in self._looks.values():
@@ -177,10 +181,20 @@ class DecodePool:
                     look.drop("stale")
             self._looks.clear()
             self._changed.notify_all()
-            await self._changed.wait_for(lambda: self._unsettled == 0)
-        await asyncio.gather(*self._tasks)
+        answers = [job.answer for jobs in self._finals.values() for job in jobs]
+        answers += [job.answer for job in self._under_way.values() if isinstance(job, _Final)]
+        if answers:
+            await asyncio.wait(answers)
+        for task, job in self._under_way.items():  # a decode may hang: nobody waits for these
+            if isinstance(job, _Look):
+                job.drop("stale")
+            task.cancel()
+        ended = await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
         self._workers.clear()
+        for fault in ended:
+            if isinstance(fault, Exception):
+                raise fault
 
     def _start(self) -> None:
         while len(self._tasks) < self.settings.workers:
@@ -192,15 +206,16 @@ class DecodePool:
     async def _work(self, worker: Worker) -> None:
         try:
             while (job := await self._next()) is not None:
+                task = asyncio.current_task()
+                assert task is not None
+                self._under_way[task] = job
                 try:
                     await _settle(worker, job)
                 finally:
-                    async with self._changed:
-                        if isinstance(job, _Look):
-                            self._looking -= 1
-                        else:
-                            self._unsettled -= 1
-                        self._changed.notify_all()
+                    del self._under_way[task]
+                    self._looking -= isinstance(job, _Look)
+                async with self._changed:
+                    self._changed.notify_all()
         finally:
             await worker.close()
 
@@ -272,9 +287,14 @@ async def _settle(worker: Worker, job: _Final | _Look) -> None:
     except EngineError as error:
         if not job.answer.done():
             job.answer.set_exception(error)
-    except Exception as error:  # noqa: BLE001 (handed to the caller; the worker goes on)
+    except Exception as error:  # told as a failure of the engine: the meeting goes on
+        log.exception("decode.fault")
         if not job.answer.done():
-            job.answer.set_exception(error)
+            fault = EngineError(
+                f"a fault in this program: {type(error).__name__}", kind="fault", retryable=True
+            )
+            fault.__cause__ = error
+            job.answer.set_exception(fault)
         await worker.close()
     else:
         if not job.answer.done():

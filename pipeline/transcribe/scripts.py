@@ -8,6 +8,10 @@ from typing import Final
 
 from pipeline.transcribe.languages import primary
 
+UNSPACED: Final = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
+"""Characters of scripts that put no space between words, for a regular expression: each counts as
+a word."""
+
 _SAME: Final = {
     "nb": "no",
     "nn": "no",

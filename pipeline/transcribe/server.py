@@ -41,6 +41,9 @@ log = structlog.get_logger()
 
 _IN_MEMORY: Final = 4_000_000
 
+_TURN: Final = "server"
+"""All requests together have the turn of one meeting in the pool: many of them must not take the
+share of people who talk."""
 
 _LIMITS = ServerLimits()
 
@@ -78,7 +81,6 @@ class TranscriptionServer:
         self._limits = limits
         self._make_vad = vad
         self._running = 0
-        self._count = 0
 
     def application(self) -> web.Application:
         """To be listened on."""
@@ -162,47 +164,54 @@ class TranscriptionServer:
     ) -> web.StreamResponse:
         """Words as they are found. What goes wrong before the first of them is still an error of
         its own status; later it is an event."""
-        first = await anext(pieces, None)
+        piece = await anext(pieces, None)
         response = web.StreamResponse(
             headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
         )
         await response.prepare(request)
         said: list[Piece] = []
         try:
-            piece = first
             while piece is not None:
                 if piece.text:
                     text = f" {piece.text}" if said else piece.text
                     said.append(piece)
-                    await response.write(_event(delta_event(text)))
+                    await self._write(request, response, delta_event(text))
                 piece = await anext(pieces, None)
-            await response.write(_event(done_event(said)))
+            await self._write(request, response, done_event(said))
         except ApiError as error:
-            await response.write(_event(error.body()))
+            await self._write(request, response, error.body())
         await response.write_eof()
         return response
+
+    async def _write(
+        self, request: web.Request, response: web.StreamResponse, value: object
+    ) -> None:
+        """Cuts a client off that takes nothing for ``stalled_s``. Raises ConnectionResetError."""
+        try:
+            async with asyncio.timeout(self._limits.stalled_s):
+                await response.write(b"data: " + msgspec.json.encode(value) + b"\n\n")
+        except TimeoutError:
+            if request.transport is not None:
+                request.transport.abort()
+            raise ConnectionResetError("the client reads nothing") from None
 
     async def _heard(
         self, request: web.Request, wanted: Wish, media: MediaFile
     ) -> AsyncGenerator[Piece, None]:
         """The words of each stretch, in order. Raises ApiError."""
-        self._count += 1
-        key = f"server-{self._count}"
         waiting: deque[tuple[Spoken, asyncio.Task[Transcription]]] = deque()
         reading: asyncio.Task[Spoken | None] | None = None
         try:
             vad = await asyncio.to_thread(self._make_vad)
-            stretches = spoken(self._bounded(media), vad, self._audio)
+            stretches = spoken(self._bounded(request, media), vad, self._audio)
             while True:
                 reading = asyncio.create_task(asyncio.to_thread(next, stretches, None))
                 if (found := await asyncio.shield(reading)) is None:
                     break
-                decode = self._decode(key, found.pcm, wanted.hints, speech_ms=found.speech_ms)
+                decode = self._decode(_TURN, found.pcm, wanted.hints, speech_ms=found.speech_ms)
                 waiting.append((found, asyncio.ensure_future(decode)))
                 while waiting and (len(waiting) >= self._limits.ahead or waiting[0][1].done()):
                     yield await _settled(waiting)
-                if request.transport is None or request.transport.is_closing():
-                    raise ApiError("the client is gone", status=499)
             while waiting:
                 yield await _settled(waiting)
         except BadInput as error:
@@ -222,8 +231,10 @@ class TranscriptionServer:
                 task.cancel()
             await asyncio.gather(*(task for _, task in waiting), return_exceptions=True)
 
-    def _bounded(self, media: MediaFile) -> Iterator[Samples]:
+    def _bounded(self, request: web.Request, media: MediaFile) -> Iterator[Samples]:
         for samples in media.read():
+            if request.transport is None or request.transport.is_closing():
+                raise ApiError("the client is gone", status=499)
             if media.position > self._limits.audio_s * SAMPLE_RATE:
                 raise ApiError(
                     f"the audio is longer than {self._limits.audio_s / 3600:g} hours",
@@ -239,10 +250,6 @@ async def _settled(waiting: deque[tuple[Spoken, asyncio.Task[Transcription]]]) -
     heard = await task
     waiting.popleft()
     return Piece(stretch.at, stretch.at + len(stretch.pcm), heard)
-
-
-def _event(value: object) -> bytes:
-    return b"data: " + msgspec.json.encode(value) + b"\n\n"
 
 
 def _refusal(error: ApiError) -> web.Response:

@@ -38,7 +38,7 @@ class ServerLimits(msgspec.Struct, frozen=True, kw_only=True):
     ahead: int = 3
     """Stretches of one request that may wait or be decoded at a time."""
     stalled_s: float = 60.0
-    """Machine time that an upload may stand still."""
+    """Machine time that an upload, or a reader of a stream, may stand still."""
 
 
 async def take(
@@ -89,7 +89,15 @@ async def _save(part: BodyPartReader, upload: BinaryIO, limits: ServerLimits, be
                 param="file",
                 code="file_too_large",
             )
-        await asyncio.to_thread(upload.write, chunk)
+        try:
+            await asyncio.to_thread(upload.write, chunk)
+        except OSError as error:
+            raise ApiError(
+                f"the file cannot be kept while it is read ({error.strerror})",
+                status=507,
+                param="file",
+                code="disk_full",
+            ) from error
     return size
 
 

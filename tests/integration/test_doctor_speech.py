@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.base.errors import EngineError
 from pipeline.base.secret import Secret
-from pipeline.cli.doctor_speech import engines
+from pipeline.cli.doctor_speech import engines, vocabulary
 from pipeline.cli.finding import Finding
 from pipeline.config import Settings
 from pipeline.transcribe.fake_http import FakeTranscriptions
@@ -90,3 +90,16 @@ async def test_engines_of_this_machine_are_loaded(
     for stt, expected in (("native", "skipped"), ("local", "failed"), ("both", "failed")):
         found = told(await engines(settings(tmp_path, **{"general.stt": stt})))
         assert found["local engine"][:2] == (expected, "not installed")
+
+
+async def test_glossary_and_calendar_are_read(tmp_path: Path) -> None:
+    assert await vocabulary(settings(tmp_path)) == []
+    good, bad = tmp_path / "terms.txt", tmp_path / "week.ics"
+    good.write_text("Kubeflow\nSiobhan: shavon\n")
+    bad.write_text("no calendar")
+    files = {"transcribe.glossary": str(good), "transcribe.calendar": str(bad)}
+    found = told(await vocabulary(settings(tmp_path, **files)))
+    assert found["glossary"] == ("ok", "2 terms", "")
+    state, _, advice = found["calendar"]
+    assert state == "failed"
+    assert "week.ics: not a calendar file" in advice

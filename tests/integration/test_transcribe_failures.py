@@ -12,6 +12,7 @@ import pytest
 
 from pipeline.base.errors import EngineError, OutsideError
 from pipeline.cli import transcribe
+from pipeline.cli.transcribe_order import order_of
 from pipeline.config import Settings
 from pipeline.meeting.file_stream import FileSource
 from pipeline.meeting.parts import Parts
@@ -49,8 +50,8 @@ def run(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
             return replace(made, pool=pool)
 
         monkeypatch.setattr(transcribe, "open_parts", parts)
-        settings = transcribe._settings(stt=None, record=None, home=home, config=None)
-        order = transcribe._order([path], ["Anna"], None, None, settings, again=False)
+        settings = transcribe._settings(None, {"general.home": str(home)}, None)
+        order = order_of([path], ["Anna"], None, None, settings, again=False)
         assert [type(one) for one in order.sources] == [FileSource]
         return await transcribe._transcribe(settings, order)
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import errno
 import importlib.util
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +17,11 @@ import numpy as np
 import openai
 import pytest
 
+from pipeline.audio.packet import Samples
 from pipeline.audio.vad import LoudnessVad
 from pipeline.base.errors import EngineError
 from pipeline.transcribe.engine import Capabilities, HeardWord, Transcription
+from pipeline.transcribe.pool import DecodePool
 from pipeline.transcribe.scripted import ScriptedEngine
 from pipeline.transcribe.settings import TranscribeSettings
 from pipeline.transcribe.upload import ServerLimits
@@ -319,6 +324,96 @@ async def test_a_client_that_leaves_stops_the_work(tmp_path: Path) -> None:
         # another request is answered, after what the first had begun
         assert (await post(url, wav_bytes(tmp_path, bursts((0.5, 1.5), seconds=3.0))))[0] == 200
     assert len(slow.heard) < 12
+
+
+async def test_a_client_that_leaves_stops_the_reading_of_silence(tmp_path: Path) -> None:
+    begun, left = threading.Event(), threading.Event()
+
+    class Counting(LoudnessVad):
+        windows = 0
+
+        def probability(self, window: Samples) -> float:
+            Counting.windows += 1
+            begun.set()
+            assert left.wait(20)
+            return super().probability(window)
+
+    silence = encode(tmp_path / "a.flac", np.zeros(600 * 16_000, np.float32), "flac", 16_000)
+    limits = ServerLimits(requests=1)
+    async with transcription_server(engine(), limits=limits, vad=Counting) as url:
+        asking = asyncio.create_task(post(url, silence.read_bytes()))
+        await asyncio.to_thread(begun.wait, 20)
+        asking.cancel()
+        await asyncio.wait({asking})
+        await asyncio.sleep(0.2)  # it is noticed on the loop
+        left.set()
+        async with asyncio.timeout(60):
+            while (await post(url, b"no audio"))[0] == 429:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+    assert Counting.windows < 9_000  # of 18,750
+
+
+async def test_all_requests_together_have_one_turn(
+    two: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many of them at once must not take a meeting's share of the pool."""
+    turns: list[str] = []
+    real = DecodePool.transcribe
+
+    async def noted(self: DecodePool, meeting: str, *args: Any, **named: Any) -> Transcription:
+        turns.append(meeting)
+        return await real(self, meeting, *args, **named)
+
+    monkeypatch.setattr(DecodePool, "transcribe", noted)
+    made = ScriptedEngine(otherwise="Hello.")
+    async with transcription_server(made, vad=LoudnessVad) as url:
+        answers = await asyncio.gather(*(post(url, two) for _ in range(3)))
+    assert [status for status, _ in answers] == [200, 200, 200]
+    assert len(turns) == 6
+    assert len(set(turns)) == 1
+
+
+async def test_a_disk_that_takes_no_upload_is_told(
+    two: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("tempfile.SpooledTemporaryFile.write", full)
+    async with transcription_server(engine()) as url:
+        status, text = await post(url, two)
+    assert (status, "cannot be kept" in text) == (507, True), text
+
+
+async def test_a_client_that_does_not_read_frees_its_place(two: bytes) -> None:
+    made = ScriptedEngine(otherwise="x" * 8_000_000)  # more than sockets hold
+    limits = ServerLimits(requests=1, stalled_s=0.3)
+    async with transcription_server(made, limits=limits, vad=LoudnessVad) as url:
+        host = url.split("/")[2]
+        asked = httpx2.Request(
+            "POST",
+            f"{url}/audio/transcriptions",
+            files={"file": ("a.wav", two)},
+            data={"model": "scripted", "stream": "true"},
+        )
+        body = asked.read()
+        head = f"POST /v1/audio/transcriptions HTTP/1.1\r\nHost: {host}\r\n"
+        head += f"Content-Type: {asked.headers['Content-Type']}\r\n"
+        head += f"Content-Length: {len(body)}\r\n\r\n"
+        name, port = host.split(":")
+        reader, writer = await asyncio.open_connection(name, int(port), limit=1024)
+        try:
+            writer.write(head.encode() + body)
+            await reader.readexactly(9)
+            async with asyncio.timeout(20):
+                while (await post(url, two, response_format="text"))[0] == 429:  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
+                rest = await reader.read(-1)  # until it is closed
+            assert not rest.endswith(b"0\r\n\r\n")  # cut off, not ended
+        finally:
+            writer.transport.abort()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
 
 
 @pytest.mark.skipif(

@@ -294,9 +294,35 @@ def test_a_word_thrown_in_has_no_name(tmp_path: Path) -> None:
     built = chain(tmp_path)
     built.speaker_changed(T0 - 5_000, "1", "Anna")
     values = sound((0.0, 500), (0.1, 400), (0.0, 1_000))
-    (segment,) = push(built, packets(values), None)
+    push(built, packets(values), None)
+    (segment,) = built.flush()
     assert (segment.participant, segment.speaker, segment.attribution) == (None, None, "unknown")
     assert segment.speaker_confidence is None
+
+
+def test_a_segment_of_mixed_audio_waits_for_late_news_but_not_long(tmp_path: Path) -> None:
+    built = chain(tmp_path)
+    values = sound((0.0, 500), (0.1, 1_500), (0.0, 2_500))
+    sent = packets(values)
+    closed_at = T0 + 2_000 + 500  # speech ends at 2 s, the silence that ends a segment
+    early = [at for at, _ in sent if at <= closed_at + 300]
+    assert push(built, sent[: len(early)], None) == []
+    assert built.speaking() == []
+    built.speaker_changed(T0 + 700, "1", "Anna")  # told late
+    (segment,) = push(built, sent[len(early) :], None)
+    assert (segment.participant, segment.speaker) == ("1", "Anna")
+
+
+def test_when_nothing_arrives_a_segment_of_mixed_audio_is_named_by_the_clock(
+    tmp_path: Path,
+) -> None:
+    built = chain(tmp_path)
+    built.speaker_changed(T0 - 100, "1", "Anna")
+    values = sound((0.1, 2_000), (0.0, 600))
+    assert push(built, packets(values), None) == []
+    assert built.tick(T0 + 2_700) == []
+    (segment,) = built.tick(T0 + 4_000)
+    assert (segment.speaker, segment.attribution) == ("Anna", "active_speaker")
 
 
 # -- who listens along ------------------------------------------------------------------------

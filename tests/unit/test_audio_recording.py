@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import random
+import threading
 from itertools import pairwise
 from pathlib import Path
 
@@ -356,3 +357,36 @@ def test_who_is_silent_holds_no_file_open(tmp_path: Path) -> None:
     feed.tap("3", AT + 10, noise(10))
     assert feed.tracks[3].end == AT + 20
     feed.close()
+
+
+def test_two_syncs_at_once_do_not_close_the_file_under_one_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``finish`` of a stream may come while the meeting makes durable what is there."""
+    feed = stream(tmp_path)
+    feed.tap("1", AT, noise(160))
+    real, begun, go_on = os.fdatasync, threading.Event(), threading.Event()
+
+    files: list[int] = []
+
+    def slow(handle: int) -> None:
+        files.append(os.fstat(handle).st_ino)
+        begun.set()
+        assert go_on.wait(10)
+        files.append(os.fstat(handle).st_ino)
+        real(handle)
+
+    monkeypatch.setattr(os, "fdatasync", slow)
+    first = threading.Thread(target=feed.sync)
+    first.start()
+    assert begun.wait(10)
+    others = [threading.Thread(target=feed.sync), threading.Thread(target=feed.close)]
+    for other in others:
+        other.start()
+        other.join(0.2)
+    feed.tap("2", AT, noise(160))  # whoever speaks waits for none of them
+    go_on.set()
+    for thread in (first, *others):
+        thread.join(10)
+    assert feed.trouble is None
+    assert files[0] == files[1]

@@ -13,6 +13,7 @@ from pipeline.base.clock import SystemClock
 from pipeline.base.ids import RandomIds
 from pipeline.cli.app import app
 from pipeline.model import events as ev
+from pipeline.model.notes import Add, Evidence, NoteItem, Patch
 from pipeline.model.speech import Correction, Utterance
 from pipeline.store.reader import Reader
 from pipeline.store.store import Store
@@ -122,3 +123,29 @@ def test_while_the_service_runs_it_says_who_writes(tmp_path: Path) -> None:
     assert code == 1
     assert "writes here" in error
     assert call(meeting, home=tmp_path)[0] == 0
+
+
+def test_notes_that_cite_a_corrected_word_say_when_it_is_taken_back(tmp_path: Path) -> None:
+    meeting = stored(tmp_path)
+
+    async def note() -> None:
+        store = Store.open(tmp_path, clock=SystemClock(), ids=RandomIds())
+        cited = Evidence(
+            ref="u1",
+            revision=1,
+            quote="Kubeflow is up",
+            start_ms=T0,
+            end_ms=T0 + 900,
+            speaker="Ada",
+        )
+        item = NoteItem(id="n1", kind="point", text="Kubeflow is up", evidence=(cited,))
+        patch = Patch(id="final", at_ms=T0, author="extractive", ops=(Add(item),), phase="final")
+        await store.log(meeting).append(ev.NotesPatched(patch=patch, covered_seq=3))
+        await store.close()
+
+    asyncio.run(note())
+    assert call(meeting, "--undo", "u1:2", home=tmp_path)[0] == 0
+    check = Reader.open(tmp_path).state(meeting).notes.items["n1"].check
+    assert check.state == "unverified"
+    assert "u1 was corrected after it was cited" in check.reasons
+    assert 'the words "Kubeflow is up" are not in u1' in check.reasons

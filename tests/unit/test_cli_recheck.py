@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import wave
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from pipeline.cli import recheck
 from pipeline.cli.app import app
 from pipeline.meeting.doubts import held, settled
 from pipeline.model import events as ev
+from pipeline.model.notes import Add, Check, Evidence, NoteItem, Patch
 from pipeline.model.speech import Segment, Utterance, Word
 from pipeline.model.state import MeetingState
 from pipeline.store.reader import Reader
@@ -230,3 +232,64 @@ def test_audio_is_held_for_all_segments_of_a_doubt(home: Path) -> None:
     state = state_of(home)
     assert held(state) == {"s2", "s3", "s4"}
     assert [s.id for s in settled(state)] == ["s1"]
+
+
+def noted(home: Path, *items: NoteItem) -> None:
+    """The meeting has these notes, and nobody writes them any more."""
+
+    async def make() -> None:
+        store = Store.open(home, clock=SystemClock(), ids=RandomIds())
+        [view] = store.reader.meetings()
+        patch = Patch(
+            id="final", at_ms=T0, author="extractive", ops=tuple(map(Add, items)), phase="final"
+        )
+        seq = store.reader.state(view.id).last_seq
+        await store.log(view.id).append(
+            ev.NotesPatched(patch=patch, covered_seq=seq), ev.MeetingFinished(at_ms=T0)
+        )
+        await store.close()
+
+    asyncio.run(make())
+
+
+def test_notes_do_not_go_on_saying_what_nobody_said(home: Path) -> None:
+    """A line that cites nothing but rejected words is retracted; others stay as they are."""
+    words = {1: "Yes.", 2: "no no no no no no no"}
+    noted(
+        home,
+        *(
+            NoteItem(
+                id=f"n{number}",
+                kind="decision",
+                text=text,
+                evidence=(
+                    Evidence(ref=f"u{number}", revision=1, quote=text, start_ms=T0, end_ms=T0 + 1),
+                ),
+                check=Check(state="verified"),
+            )
+            for number, text in words.items()
+        ),
+    )
+    before = state_of(home).notes.items["n1"]
+    assert call(home, "--reject", "s2")[0] == 0
+    notes = state_of(home).notes
+    assert notes.items["n2"].status == "retracted"
+    assert notes.items["n2"].check.reasons == ("u2 was deleted",)
+    assert notes.items["n1"] == before
+
+
+def test_a_person_can_listen_before_she_judges(home: Path, tmp_path: Path) -> None:
+    """All segments of a doubt in one file; what is lost is told."""
+    (folder := tmp_path / "sound").mkdir()
+    next(home.glob(f"meetings/*/spool/{segment(4).file}")).unlink()
+    code, _, told = call(home, "--audio", str(folder))
+    assert code == 0
+    assert "s4: not to be heard" in told
+    [path] = folder.iterdir()
+    assert path.name == "s2.wav"
+    assert path.stat().st_mode & 0o077 == 0
+    with wave.open(str(path)) as file:
+        assert (file.getframerate(), file.getnframes()) == (16_000, 2 * 16_000 * SECONDS)
+        samples = np.frombuffer(file.readframes(file.getnframes()), "<i2")
+    assert (samples == np.repeat([1_002, 1_003], 16_000 * SECONDS)).all()
+    assert "no such folder" in call(home, "--audio", str(tmp_path / "none"))[2]

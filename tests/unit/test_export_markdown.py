@@ -179,7 +179,12 @@ def test_an_ended_meeting_says_what_is_still_to_come() -> None:
     text = render(state)
     assert "The meeting has ended; the notes are not final." in text
     assert "1 piece of speech still to be transcribed." in text
-    assert "Nothing was said." in text
+    assert "No words yet." in text
+
+
+def test_a_meeting_without_words_does_not_say_that_nobody_spoke() -> None:
+    text = render(replay(opened(), ev.MeetingEnded(at_ms=START + 60_000)))
+    assert "No words were heard." in text
 
 
 def test_a_degraded_stage_is_named_with_its_reason() -> None:

@@ -73,9 +73,8 @@ def stream(
     named: list[tuple[Path, str]],
     most_pending: int = 4,
 ) -> FileStream:
-    meeting_log, state, announcement = begun
+    meeting_log, state, _ = begun
     return FileStream(
-        announcement,
         sink,
         sources=tuple(source(path, name) for path, name in named),
         zero_ms=ZERO,
@@ -95,7 +94,7 @@ async def running(files: FileStream) -> AsyncIterator[None]:
         await task
 
 
-def segment(number: int, start_ms: int, samples: int, participant: str = "1") -> Segment:
+def segment(number: int, start_ms: int, samples: int, participant: str | None = "1") -> Segment:
     return Segment(
         id=f"s{number}",
         stream="files-1",
@@ -123,6 +122,22 @@ async def test_two_files_side_by_side_to_the_sample(tmp_path: Path) -> None:
     assert times == sorted(times)  # as one meeting, not one file after the other
     assert [p.timestamp_ms - ZERO for p in sink.audio(1)] == list(range(0, 3_400, 100))
     assert sink.outputs[-1] == out.StreamOver(None, READ_TO_THE_END, False)
+
+
+async def test_nobody_is_named_after_a_file(tmp_path: Path) -> None:
+    """Without a name it is heard as mixed audio is, and goes on so."""
+    named = [(write_wav(tmp_path / "meeting.wav", tone(3.0)), "")]
+    sink = Sink()
+    begun = await meeting(*named)
+    await stream(begun, sink, named).run()
+    packets = [o for o in sink.outputs if isinstance(o, out.AudioReceived)]
+    assert {(packet.user_id, packet.user_name) for packet in packets} == {(None, None)}
+    assert not any(isinstance(o, out.PeopleJoined) for o in sink.outputs)
+    begun[1].segments["s1"] = segment(1, 500, 16_000, None)
+    sink = Sink()
+    await stream(begun, sink, named).run()
+    first = next(o for o in sink.outputs if isinstance(o, out.AudioReceived))
+    assert first.timestamp_ms == ZERO + 1_500
 
 
 async def test_it_waits_while_the_chain_is_busy(tmp_path: Path) -> None:
@@ -216,7 +231,6 @@ async def test_a_file_that_changed_ends_the_stream(tmp_path: Path) -> None:
     named[0][0].unlink()
     sink = Sink()
     gone = FileStream(
-        begun[2],
         sink,
         sources=files._sources,
         zero_ms=ZERO,

@@ -319,6 +319,17 @@ async def test_only_when_it_heard_the_segment_and_hardly_more(heard: int, served
     await room.close()
 
 
+async def test_not_when_they_came_before_it_had_heard_all() -> None:
+    room = Room(finals=True)
+    await room.grow(a=8_000)
+    room.engine.opened[0].news.put_nowait(Heard("we", final=Transcription("We.")))
+    await room.settle()
+    await room.grow(a=16_000)
+    await room.grow()
+    assert await room.partials.ready(await room.spooled("a", 16_000)) is None
+    await room.close()
+
+
 async def test_not_when_the_segment_was_cut_and_goes_on_in_another() -> None:
     room = Room(finals=True)
     room.starts = {"b": 900}  # within what the stream of a has heard

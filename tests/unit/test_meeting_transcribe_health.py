@@ -63,3 +63,12 @@ def test_what_an_earlier_process_told_is_taken_back() -> None:
     before = StageHealth(stage="transcribe", state="degraded", at_ms=1, error="behind", count=3)
     assert told(health(before).engine(None)) == [("ok", "", 3)]
     assert told(health(before).load(late(40.0))) == [("degraded", "behind", 3)]
+
+
+def test_lateness_that_an_earlier_process_told_is_over_when_nothing_waits() -> None:
+    before = StageHealth(
+        stage="transcribe", state="degraded", at_ms=1, error="behind", detail="", count=3
+    )
+    known = health(before)
+    assert told(known.load(Load())) == [("ok", "", 3)]
+    assert known.load(Load()) == []

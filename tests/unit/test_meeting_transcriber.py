@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pipeline.base.errors import EngineError
-from pipeline.meeting.naming import PLAIN, MeetingNaming, Naming
+from pipeline.meeting.naming import PLAIN, MeetingNaming, Naming, Plain
 from pipeline.meeting.recorder import Recorder
 from pipeline.meeting.transcribe_health import TranscribeHealth
 from pipeline.meeting.transcriber import Transcriber
@@ -420,7 +420,22 @@ def test_a_server_that_asks_for_time_gets_it(tmp_path: Path) -> None:
     run(main, start_ms=T0)
 
 
-@pytest.mark.parametrize("kind", ["missing_extra", "load", "hangs", "auth"])
+def test_no_server_can_hold_a_meeting_up_for_days(tmp_path: Path) -> None:
+    answers: Iterator[Answer] = iter(
+        [EngineError("slow down", kind="busy", retryable=True, retry_after_s=1e9), "Good."]
+    )
+
+    async def main(clock: IdleClock) -> None:
+        world = World(clock, tmp_path, lambda _: next(answers))
+        world.engine.capabilities = Capabilities(name="far", remote=True)
+        state = await world.all(await world.segment(1))
+        assert [u.text for u in state.transcript()] == ["Good."]
+        assert 200.0 < clock.monotonic() < 1_000.0
+
+    run(main, start_ms=T0)
+
+
+@pytest.mark.parametrize("kind", ["missing_extra", "load", "hangs", "auth", "closing"])
 def test_what_only_people_can_mend_leaves_the_audio_for_later(tmp_path: Path, kind: str) -> None:
     async def main(clock: IdleClock) -> None:
         world = World(clock, tmp_path, lambda _: EngineError("no", kind=kind))
@@ -524,5 +539,91 @@ def test_words_of_this_meeting_are_hinted_at_and_put_right(tmp_path: Path) -> No
         )
         assert world.engine.hints[-1].terms == ("Anna", "Kubeflow")
         assert world.engine.hints[-1].language == "en"
+
+    run(main, start_ms=T0)
+
+
+def test_a_defect_of_an_engine_does_not_end_the_meeting(tmp_path: Path) -> None:
+    def script(pcm: Pcm) -> str:
+        if 1 in numbers(pcm):
+            raise ZeroDivisionError
+        return named(pcm)
+
+    async def main(clock: IdleClock) -> None:
+        world = World(clock, tmp_path, script, merges=False)
+        state = await world.all(await world.segment(1), await world.segment(2, who="8"))
+        assert [u.text for u in state.transcript()] == ["word2"]
+        assert [g.cause for g in state.missing()] == ["stt_failed"]
+
+    run(main, start_ms=T0)
+
+
+def test_segments_tried_together_in_an_outage_are_kept_without_trying_each(tmp_path: Path) -> None:
+    async def main(clock: IdleClock) -> None:
+        down = EngineError("nobody answers", kind="connect", retryable=True)
+        world = World(clock, tmp_path, lambda _: down)
+        segments = [await world.segment(n, start_ms=1_000 * n, seconds=1.0) for n in range(1, 9)]
+        first = asyncio.create_task(world.transcriber.run())
+        for segment in segments:
+            await world.transcriber.put(segment)
+        await clock.sleep(1_000.0)  # late: the next are taken together
+        await world.transcriber.close()
+        began = clock.monotonic()
+        await first
+        assert world.transcriber.kept == len(world.log.state().pending) == 8
+        assert clock.monotonic() - began < 600.0
+        await world.pool.close()
+
+    run(main, start_ms=T0)
+
+
+def test_words_of_which_nothing_can_be_shown_leave_no_audio(tmp_path: Path) -> None:
+    async def main(clock: IdleClock) -> None:
+        world = World(clock, tmp_path, lambda _: " " * 400)  # "faster than anybody speaks"
+        state = await world.all(await world.segment(1))
+        assert closings(world.log) == [("s1", "empty")]
+        assert state.doubts == {}
+        assert world.files() == set()
+
+    run(main, start_ms=T0)
+
+
+def test_a_run_broken_off_at_any_moment_leaves_nothing_counted(tmp_path: Path) -> None:
+    async def main(clock: IdleClock) -> None:
+        for steps in range(1, 14):
+            folder = tmp_path / str(steps)
+            folder.mkdir()
+            world = World(clock, folder, rtf=1.0)
+            task = asyncio.create_task(world.transcriber.run())
+            for n in range(1, 4):
+                await world.transcriber.put(await world.segment(n, start_ms=2_500 * n))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert world.pool.load(world.log.meeting) == Load(), steps
+            await world.pool.close()
+
+    run(main, start_ms=T0)
+
+
+@pytest.mark.parametrize(
+    ("given", "speech_ms"),
+    [
+        (Transcription("Это совсем другой язык.", language="ru", engine="far"), 1_500),
+        (Transcription("You.", engine="far"), 100),  # from hardly any speech
+    ],
+)
+def test_ready_words_stand_the_same_tests_as_others(
+    tmp_path: Path, given: Transcription, speech_ms: int
+) -> None:
+    async def main(clock: IdleClock) -> None:
+        async def ready(segment: Segment) -> Transcription | None:
+            return given
+
+        world = World(clock, tmp_path, ready=ready, naming=Plain("en"))
+        await world.all(await world.segment(1, speech_ms=speech_ms))
+        assert world.engine.heard
 
     run(main, start_ms=T0)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
+import pytest
+
 from pipeline.cli.transcribe_bars import Bars
 from pipeline.model import events as ev
 from pipeline.model.speech import Segment, Utterance
@@ -52,3 +56,23 @@ def test_only_what_an_installation_mends_ends_the_run() -> None:
     assert bars.take(degraded("load"))
     assert not bars.take(degraded("timeout"))
     assert not bars.take(ev.StageChanged(stage="store", state="degraded", at_ms=ZERO, error="load"))
+
+
+def test_that_words_do_not_come_is_told_also_without_a_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    bars = Bars(ZERO, None)
+
+    def stage(state: Literal["ok", "degraded"], error: str = "", detail: str = "") -> ev.Body:
+        return ev.StageChanged(
+            stage="transcribe", state=state, at_ms=ZERO, error=error, detail=detail
+        )
+
+    bars.tell(stage("degraded", "connect", "no connection to \x1b[31mhttp://x"))
+    bars.tell(spooled(1, 0))
+    bars.tell(stage("ok"))
+    told = capsys.readouterr().err.splitlines()
+    assert [line.partition(";")[0] for line in told] == [
+        "no connection to [31mhttp://x",
+        "words come again",
+    ]

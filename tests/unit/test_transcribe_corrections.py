@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.model.speech import Correction, Utterance, Word
-from pipeline.transcribe.corrections import correct, undo, undone
+from pipeline.transcribe.corrections import correct, undo
 from pipeline.transcribe.engine import HeardWord, Transcription
 from pipeline.transcribe.glossary import GlossaryLine
 from pipeline.transcribe.vocabulary import Terms, Vocabulary
@@ -147,12 +147,6 @@ def test_words_that_are_not_those_of_the_text_stay_as_they_are() -> None:
     assert done.transcription.words == words
 
 
-def test_what_a_person_took_back_is_not_made_again() -> None:
-    heard = Transcription("Hi Pria, the cube flow.", "en")
-    done = correct(heard, TERMS, never={("Pria", "Priya")})
-    assert done.transcription.text == "Hi Pria, the Kubeflow."
-
-
 @given(st.text(alphabet="abcdefghi PriaKuCmoklw.,'-\u2019\u00e9\u738b1\n", max_size=80))
 def test_any_text_can_be_put_back(text: str) -> None:
     done = correct(Transcription(text), TERMS)
@@ -200,7 +194,6 @@ def test_all_of_an_utterance_are_taken_back() -> None:
         " |cube flow| ", "\n"
     ).replace(" ", "\n").replace("the\n", "the\ncube flow\n").split("\n")
     assert undo(after) is None
-    assert undone(after) == {("Pria", "Priya"), ("cube flow", "Kubeflow")}
 
 
 def test_one_of_them_is_taken_back_and_the_others_keep_their_place() -> None:

@@ -92,6 +92,18 @@ def test_a_server_that_asks_for_a_longer_rest_gets_it() -> None:
     on_clock(main)
 
 
+def test_no_server_can_ask_to_be_left_alone_for_good() -> None:
+    async def main(clock: IdleClock) -> None:
+        busy = EngineError("slow down", kind="busy", retryable=True, retry_after_s=1e9)
+        health = Health(clock)
+        assert health.take()
+        health.failed(busy)
+        await clock.sleep(301.0)
+        assert health.take()
+
+    on_clock(main)
+
+
 def test_a_primary_that_hangs_is_given_up_and_opened_again() -> None:
     async def main(clock: IdleClock) -> None:
         opened: list[ScriptedEngine] = []

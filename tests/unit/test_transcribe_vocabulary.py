@@ -151,6 +151,12 @@ def test_a_missing_glossary_is_told_at_the_start(tmp_path: Path) -> None:
         Vocabulary.open(TranscribeSettings(glossary=str(tmp_path / "none")))
 
 
+def test_a_sign_inside_a_word_is_no_comment(tmp_path: Path) -> None:
+    path = tmp_path / "words.txt"
+    path.write_text("C#\nF# library #ours\n#none\n\t# none\n")
+    assert [line.term for line in glossary.read(path)] == ["C#", "F# library"]
+
+
 # -- the calendar -------------------------------------------------------------------------------
 
 
