@@ -45,15 +45,12 @@ def speaker_confidence(batch: Sequence[Segment]) -> float | None:
 def words_at(batch: Sequence[Segment], heard: Sequence[HeardWord]) -> tuple[Word, ...]:
     """Words in meeting time. Their own times count the audio of all segments without a pause; what
     an engine tells outside of it is moved to its ends."""
-    return tuple(
-        Word(
-            sound(word.text),
-            _meeting_ms(batch, word.start_ms, starts=True),
-            _meeting_ms(batch, max(word.start_ms, word.end_ms), starts=False),
-            word.confidence,
-        )
-        for word in heard
-    )
+    words = []
+    for word in heard:
+        end_ms = _meeting_ms(batch, max(word.start_ms, word.end_ms), starts=False)
+        start_ms = min(_meeting_ms(batch, word.start_ms, starts=True), end_ms)
+        words.append(Word(sound(word.text), start_ms, end_ms, word.confidence))
+    return tuple(words)
 
 
 def _meeting_ms(batch: Sequence[Segment], at_ms: int, *, starts: bool) -> int:
