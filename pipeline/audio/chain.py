@@ -149,6 +149,16 @@ class AudioChain:
         self._detectors.clear()
         return segments
 
+    def forget_open(self) -> list[SpokenSegment]:
+        """For a source that is read again from behind the last segment: what is open is dropped, so
+        that no word is cut in two. What is complete by now is told as ever."""
+        self._discard_open()
+        for person in self._people.values():
+            for track in person.tracks:
+                track.open = None
+        self._name(math.inf)
+        return self._collect()
+
     def speaker_changed(self, at_ms: int, participant: str | None, name: str | None) -> None:
         """Zoom says who speaks from about now on. In mixed audio that names the segments, and one
         that is open is cut where they probably began."""
@@ -205,6 +215,11 @@ class AudioChain:
             self._gate,
         )
 
+    def _discard_open(self) -> None:
+        for segment in self._open_segments():
+            segment.abandon()
+            discard(self._spool, segment.file)
+
     def _are_sure(self) -> None:
         self._early = None
         if self._tapping is not None:
@@ -215,9 +230,7 @@ class AudioChain:
         told, self._early = self._rate, None
         packet.count("wrong_rate")
         self._notices.tell("wrong_rate", early[-1][2], detail=f"announced {told}, really {rate} Hz")
-        for segment in self._open_segments():
-            segment.abandon()
-            discard(self._spool, segment.file)
+        self._discard_open()
         self._closing.drop()
         self._people.clear()
         self._be(Coding(self._coding.codec, rate, self._coding.channels))

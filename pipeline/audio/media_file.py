@@ -22,6 +22,7 @@ from av.container import InputContainer
 
 from pipeline.audio.packet import Samples
 from pipeline.audio.resample import RATE, Resampler
+from pipeline.audio.wav_header import told_of_what_is_there
 from pipeline.base.errors import BadInput, NotFound
 
 CONTAINERS: Final = (
@@ -83,6 +84,8 @@ class MediaFile:
             raise
         self._stream: AudioStream = self._container.streams.audio[0]
         self._broken = 0  # packets since the last good one
+        self._refused = False  # the frames before this one could not be mixed
+        self._zero: float | None = None
         self.info = self._look()
 
     def close(self) -> None:
@@ -96,18 +99,22 @@ class MediaFile:
         decoded = False
         run: _Run | None = None
         for frame in self._frames():
-            if not decoded:
-                decoded = True
-                self._begin(frame)
+            if self._zero is None:
+                self._zero = self._beginning(frame)
             hole = self._hole(frame, self.position if run is None else run.end)
             if run is not None and (hole or run.form != _form(frame)):
                 yield from self._told(run.finish())
                 run = None
             if hole:
                 yield from self._silence(hole)
-            if run is None:
-                run = _Run(frame, self.position)
-            yield from self._told(run.push(frame))
+            try:
+                run = run or _Run(frame, self.position)
+                samples = run.push(frame)
+            except (av.FFmpegError, ValueError):  # a layout of channels that cannot be mixed
+                self._refused = True
+                continue
+            decoded, self._refused = True, False
+            yield from self._told(samples)
         if run is not None:
             yield from self._told(run.finish())
         if not decoded:
@@ -127,6 +134,10 @@ class MediaFile:
         if not container.streams.audio:
             container.close()
             raise BadInput(f"{self.name}: has no sound in it")
+        known: object = container.streams.audio[0].codec_context
+        if known is None:
+            container.close()
+            raise BadInput(f"{self.name}: its sound cannot be decoded (unknown codec)")
         return container
 
     def _look(self) -> MediaInfo:
@@ -134,6 +145,8 @@ class MediaFile:
         length = container.duration
         if length is None and stream.duration is not None and stream.time_base is not None:
             length = int(stream.duration * stream.time_base * 1_000_000)
+        if length and container.format.name == "wav":
+            length = round(length * told_of_what_is_there(self._file))
         return MediaInfo(
             name=self.name,
             container=container.format.name,
@@ -165,16 +178,16 @@ class MediaFile:
                     yield frame
                     self._broken = 0
 
-    def _begin(self, frame: AudioFrame) -> None:
+    def _beginning(self, frame: AudioFrame) -> float:
         """Position 0 is where the file begins; its picture may begin before its sound."""
         began = (self._container.start_time or 0) / 1_000_000
         first = began if frame.time is None else frame.time
         late = round((first - began) * RATE)
-        self._zero = first if late <= _SLACK or late > self._longest() else began
+        return first if late <= _SLACK or late > self._longest() else began
 
     def _hole(self, frame: AudioFrame, end: int) -> int:
         """Samples of silence before this frame, by its time; ``end``: of what was decoded."""
-        if frame.time is None:
+        if frame.time is None or self._zero is None:
             return 0
         at = round((frame.time - self._zero) * RATE)
         ahead = at - end
@@ -188,7 +201,7 @@ class MediaFile:
         return self.info.length_ms * RATE // 1000
 
     def _silence(self, count: int) -> Iterator[Samples]:
-        if self._broken:
+        if self._broken or self._refused:
             self.missing.append(Missing(self.position, self.position + count))
         while count > 0:
             yield from self._told(np.zeros(min(count, _SILENCE), np.float32))
@@ -203,7 +216,7 @@ class MediaFile:
         """What the file says it holds and does not, is missing."""
         exact = any(name in self.info.container.split(",") for name in _EXACT)
         should = (self.info.length_ms or 0) * RATE // 1000
-        if self._broken or (exact and should - self.position > RATE):
+        if self._broken or self._refused or (exact and should - self.position > RATE):
             self.missing.append(Missing(self.position, max(should, self.position + 1)))
 
 
@@ -234,11 +247,11 @@ class _Run:
         if not made:
             return np.zeros(0, np.float32)
         mono = _finite(np.concatenate(made)).mean(axis=1, dtype=np.float32)
-        return self._resampler.push(mono)
+        return _finite(self._resampler.push(mono))  # the filter may overshoot
 
     def finish(self) -> Samples:
         """The rest."""
-        return self._resampler.finish()
+        return _finite(self._resampler.finish())
 
 
 def _form(frame: AudioFrame) -> tuple[str, str, int]:

@@ -12,7 +12,8 @@ from pipeline.model.speech import Attribution
 
 class OpenSpeech(msgspec.Struct, frozen=True, kw_only=True):
     """A segment that is still growing: ``samples`` at 16 kHz so far. ``file`` names it as its
-    ``Segment`` will; who speaks may still change in mixed audio."""
+    ``Segment`` will; who speaks may still change in mixed audio. ``patches``: so often late audio
+    took the place of silence in it."""
 
     file: str
     participant: str | None
@@ -21,6 +22,7 @@ class OpenSpeech(msgspec.Struct, frozen=True, kw_only=True):
     start_ms: int
     samples: int
     speaker_confidence: float | None = None
+    patches: int = 0
 
 
 class HeardSoFar(Protocol):

@@ -89,6 +89,8 @@ class OpenSegment:
         self._durable = 0  # bytes
         self._on_disk = 0  # bytes; more than are durable once some were patched
         self._handle: int | None = None
+        self.patches = 0
+        """How often samples were replaced."""
 
     @property
     def length(self) -> int:
@@ -107,6 +109,7 @@ class OpenSegment:
     def patch(self, start: int, pcm: bytes) -> None:
         """Put samples in the place of those from ``start`` on, as far as there are some."""
         room = max(0, len(self._pcm) - 2 * start)
+        self.patches += 1
         self._pcm[2 * start : 2 * start + len(pcm)] = pcm[:room]
         self._durable = min(self._durable, 2 * start)
 

@@ -102,6 +102,7 @@ class Writer:
             start_ms=segment.head.at // PER_MS,
             samples=segment.length,
             speaker_confidence=_confidence(person, verdict),
+            patches=segment.patches,
         )
 
     def _close(

@@ -122,6 +122,7 @@ class AudioIntake:
         self._partials = partials
         self._recording = recording
         self._hears = hears
+        self._forgets = False
         self._chain: AudioChain | None = None
         self._waiting: Channel[_Heard] = Channel("audio", AUDIO)
         self._heard_ms = 0
@@ -153,6 +154,10 @@ class AudioIntake:
         if not len(self._waiting):
             self._waiting.offer(_Mark.TICK)
 
+    def forget_open(self) -> None:
+        """What somebody is saying at the end will be heard again from its beginning."""
+        self._forgets = True
+
     def close(self) -> None:
         """Nothing more comes."""
         self._waiting.close()
@@ -167,6 +172,9 @@ class AudioIntake:
                 for mark in group:
                     await self._mark(mark)
             self._show()
+        if self._forgets and self._chain is not None:
+            await self._commit(await asyncio.to_thread(self._chain.forget_open))
+            self._chain = None
         await self._flush()
         self._show()
         if self._recording is not None:

@@ -65,7 +65,7 @@ class _Line:
     speech: OpenSpeech
     final: asyncio.Future[Transcription | None]
     fed: int = 0
-    cut: bool = False  # it goes on in another segment: the stream heard words of both
+    cut: bool = False  # the stream heard another's words too, or not late audio: not exactly this
     ended: bool = False
     ended_at: float = 0.0
     blocks: list[Pcm] = field(default_factory=list)
@@ -120,6 +120,7 @@ class Partials:
             return
         for speech in speaking:
             line = self._lines.get(speech.file) or self._begin(stream, speech)
+            line.cut = line.cut or speech.patches > line.speech.patches
             renamed = _who(line.speech) != _who(speech)
             line.speech = speech
             if renamed:
@@ -174,7 +175,7 @@ class Partials:
                 continue
             line.ended, line.ended_at = True, self._clock.monotonic()
             heard_to = line.speech.start_ms + line.fed * 1000 // SAMPLE_RATE
-            line.cut = any(
+            line.cut = line.cut or any(
                 (stream, speech.participant) == line.voice
                 and line.speech.start_ms < speech.start_ms < heard_to
                 for speech in speaking

@@ -326,7 +326,10 @@ class StreamRun:
         self._stream.stopped(reason)
 
     async def close(self) -> None:
-        """The service shuts down; Zoom keeps the stream for a reconnection."""
+        """The service shuts down; Zoom keeps the stream for a reconnection, a file can be read
+        again."""
+        if self.announcement.product == "file":
+            self._audio.forget_open()
         await self._stream.close()
 
     async def end(self) -> None:

@@ -251,12 +251,13 @@ def _fields(ask: Ask) -> dict[str, Any]:
         return fields | ({"keywords[]": terms} if terms else {})
     if ask.language:
         fields["language"] = ask.language
-    if prompt := _prompt(terms):
+    if prompt := prompt_of(terms):
         fields["prompt"] = prompt
     return fields
 
 
-def _prompt(terms: list[str]) -> str:
+def prompt_of(terms: list[str]) -> str:
+    """Terms as the text before the first word, as many as fit."""
     prompt = ""
     for term in terms:
         longer = f"{prompt}, {term}" if prompt else term

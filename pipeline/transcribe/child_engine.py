@@ -25,6 +25,10 @@ log = structlog.get_logger()
 COMMAND: Final = (sys.executable, "-P", "-m", "pipeline.transcribe.child")
 """``-P``: nothing is imported from the folder the service happens to run in."""
 
+LOAD_S: Final = 120.0
+"""Machine time for loading a model: large ones take 20 s from a cold disk. What takes longer (a
+folder on a dead network drive) would take its worker for good."""
+
 
 class ChildEngine:
     """A decode takes as long as on a thread of ours, but the event loop is late by 4 ms at most
@@ -36,10 +40,15 @@ class ChildEngine:
     """
 
     def __init__(
-        self, name: str, settings: TranscribeSettings, command: tuple[str, ...] = COMMAND
+        self,
+        name: str,
+        settings: TranscribeSettings,
+        command: tuple[str, ...] = COMMAND,
+        load_s: float = LOAD_S,
     ) -> None:
         """Blocking until the model is loaded; call it on a thread. Raises EngineError: the
-        engine's own, or ``crashed``."""
+        engine's own, ``crashed``, or ``load`` after ``load_s``."""
+        self._load_s = load_s
         self._start = Start(name, settings)
         self._command = command
         self._lock = threading.Lock()
@@ -77,7 +86,23 @@ class ChildEngine:
                 stdout=subprocess.PIPE,
                 start_new_session=True,  # Ctrl-C is for us; we end it
             )
-        answer = self._ask(self._start)
+            child = self._child
+        late = threading.Event()
+        timer = threading.Timer(self._load_s, _give_up, (child, late))
+        timer.daemon = True
+        timer.start()
+        try:
+            answer = self._ask(self._start)
+        except EngineError as error:
+            if not late.is_set():
+                raise
+            raise EngineError(
+                f"the {self._start.name} engine did not load within {self._load_s:g} s",
+                kind="load",
+                retryable=True,
+            ) from error
+        finally:
+            timer.cancel()
         if isinstance(answer, Ready):
             return answer
         self._gone()
@@ -128,6 +153,11 @@ class ChildEngine:
         if code >= 0:
             return f"exit status {code}"
         return signal.Signals(-code).name
+
+
+def _give_up(child: subprocess.Popen[bytes], late: threading.Event) -> None:
+    late.set()
+    child.kill()
 
 
 def _reap(child: subprocess.Popen[bytes]) -> int:

@@ -16,7 +16,7 @@ from pipeline.base.backoff import Backoff
 from pipeline.base.clock import Clock
 from pipeline.base.errors import ConfigError, EngineError
 from pipeline.transcribe.engine import Engine, StreamEngine
-from pipeline.transcribe.languages import primary
+from pipeline.transcribe.languages import primary, tag_of
 from pipeline.transcribe.settings import REMOTE, EngineName, SttSettings, TranscribeSettings
 
 STREAMING: Final[tuple[EngineName, ...]] = ("openai-realtime", "deepgram")
@@ -66,6 +66,11 @@ def check_engine(
     name: EngineName, transcribe: TranscribeSettings, stt: SttSettings, *, asked: str
 ) -> None:
     """The same for one engine; ``asked``: the setting that names it. Raises ConfigError."""
+    if transcribe.language and not primary(transcribe.language):
+        meant = tag_of(transcribe.language) or "en or pt-BR"
+        raise ConfigError(
+            f"transcribe.language: {transcribe.language!r} is no language tag; use one like {meant}"
+        )
     if name == "local" and primary(transcribe.language) not in ("", "en"):
         raise ConfigError(
             f"{asked} local understands English only, and transcribe.language is"

@@ -191,7 +191,7 @@ def _words(spoken: Spoken, length_ms: int) -> tuple[HeardWord, ...]:
             return ()
         if not (text := _clean(one.word)):
             continue
-        start, end = (min(max(0, round(at * 1000)), length_ms) for at in (one.start, one.end))
+        start, end = (round(min(max(0.0, at) * 1000, length_ms)) for at in (one.start, one.end))
         sure = one.probability
         if sure is not None and not 0.0 <= sure <= 1.0:
             sure = None

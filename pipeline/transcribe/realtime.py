@@ -17,6 +17,7 @@ import soxr
 
 from pipeline.audio.packet import encode_l16
 from pipeline.base.clock import Clock
+from pipeline.openai_client.transcriptions import prompt_of
 from pipeline.transcribe.engine import (
     SAMPLE_RATE,
     Capabilities,
@@ -45,9 +46,6 @@ _PIECE: Final = RATE // 4
 
 _LEAST: Final = RATE // 10
 """A commit of less than 100 ms is refused (``input_audio_buffer_commit_empty``)."""
-
-_PROMPT: Final = 600
-"""Characters of a prompt: about 200 tokens; whisper-1 reads the last 224 only."""
 
 _KEYWORD_MODELS: Final = ("gpt-transcribe", "gpt-live-transcribe")
 """These take ``keywords`` and ``languages``, and refuse a session with ``language``."""
@@ -100,18 +98,8 @@ def transcription(model: str, language: str, terms: Iterable[str]) -> dict[str, 
     if keywords and words:
         found["keywords"] = words
     elif words and not model.startswith(_NO_PROMPT):
-        found["prompt"] = _joined(words)
+        found["prompt"] = prompt_of(words)
     return found
-
-
-def _joined(words: list[str]) -> str:
-    text = ""
-    for word in words:
-        longer = f"{text}, {word}" if text else word
-        if len(longer) > _PROMPT:
-            break
-        text = longer
-    return text
 
 
 class _Typed(msgspec.Struct):

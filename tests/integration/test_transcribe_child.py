@@ -53,6 +53,8 @@ def open_engine(name, settings):
         raise EngineError("knows no German", kind="language")
     if settings.language == "fr":
         os.abort()
+    if settings.language == "it":
+        time.sleep(600)
     return Native()
 
 
@@ -173,3 +175,16 @@ async def test_the_local_engine_hears_the_same_there() -> None:
     assert await there.transcribe(clip) == await here.transcribe(clip)
     await there.close()
     await here.close()
+
+
+def test_a_model_that_never_loads_is_given_up(tmp_path: Path) -> None:
+    script = tmp_path / "engine.py"
+    script.write_text(SCRIPT)
+    with pytest.raises(EngineError, match="did not load within") as caught:
+        ChildEngine(
+            "native-like",
+            TranscribeSettings(language="it"),
+            (sys.executable, str(script)),
+            load_s=0.05,
+        )
+    assert (caught.value.kind, caught.value.retryable) == ("load", True)

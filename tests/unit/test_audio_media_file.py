@@ -118,6 +118,31 @@ def test_a_file_that_breaks_off_says_what_is_missing(tmp_path: Path) -> None:
         assert media.missing[-1].end == pytest.approx(160_000, abs=1_600)
 
 
+def test_a_wave_file_that_breaks_off_says_what_is_missing(tmp_path: Path) -> None:
+    whole = write_wav(tmp_path / "a.wav", tone(10.0)).read_bytes()
+    path = tmp_path / "cut.wav"
+    path.write_bytes(whole[: len(whole) // 4])
+    with closing(MediaFile(path)) as media:
+        heard = sum(len(piece) for piece in media.read())
+        assert heard == pytest.approx(40_000, abs=100)
+        assert media.missing == [(heard, pytest.approx(160_000, abs=160))]
+
+
+def test_channels_that_cannot_be_mixed_are_one_clear_line(tmp_path: Path) -> None:
+    path = write_wav(tmp_path / "a.wav", np.zeros((16_000, 124), np.float32))
+    with closing(MediaFile(path)) as media, pytest.raises(BadInput, match="cannot be decoded"):
+        list(media.read())
+
+
+def test_an_unknown_codec_is_one_clear_line(tmp_path: Path) -> None:
+    data = bytearray(write_wav(tmp_path / "a.wav", tone(2.0)).read_bytes())
+    data[20:22] = b"\xde\xad"  # the format tag
+    path = tmp_path / "odd.wav"
+    path.write_bytes(data)
+    with pytest.raises(BadInput, match="unknown codec"):
+        MediaFile(path)
+
+
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [

@@ -263,3 +263,16 @@ async def test_a_detector_that_does_not_load_degrades_the_meeting(
     assert isinstance(stage, ev.StageChanged)
     assert (stage.stage, stage.state, stage.error) == ("stream", "degraded", "vad")
     assert "libsilero.so" in stage.detail
+
+
+async def test_what_will_be_heard_again_is_no_segment_cut_in_a_word(tmp_path: Path) -> None:
+    async with running(tmp_path) as bench:
+        bench.send(noise((0.1, 1_000), (0.0, 1_000), (0.1, 700)))
+        await bench.settled()
+        bench.intake.forget_open()
+    (segment,) = await bench.segments()
+    assert segment.speech_ms == pytest.approx(1_000, abs=40)
+    assert {file.name for file in tmp_path.iterdir()} == {
+        segment.file,
+        segment.file.replace(".pcm", ".json"),
+    }

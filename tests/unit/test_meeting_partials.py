@@ -79,6 +79,7 @@ class Room:
         self.asked: list[str] = []
         self.audio: dict[str, int] = {}
         self.starts: dict[str, int] = {}
+        self.patches = 0
         self.speaker = "Anna"
         self.partials = Partials(
             "m",
@@ -117,6 +118,7 @@ class Room:
                 attribution="stream",
                 start_ms=START + self.starts.get(file, 0),
                 samples=length,
+                patches=self.patches,
             )
             for file, length in samples.items()
         ]
@@ -326,6 +328,18 @@ async def test_not_when_they_came_before_it_had_heard_all() -> None:
     await room.settle()
     await room.grow(a=16_000)
     await room.grow()
+    assert await room.partials.ready(await room.spooled("a", 16_000)) is None
+    await room.close()
+
+
+async def test_not_when_late_audio_took_the_place_of_silence_it_was_sent() -> None:
+    room = Room(finals=True)
+    await room.grow(a=8_000)
+    room.patches = 1
+    await room.grow(a=16_000)
+    await room.grow()
+    room.engine.opened[0].news.put_nowait(Heard("x", final=Transcription("x")))
+    await room.settle()
     assert await room.partials.ready(await room.spooled("a", 16_000)) is None
     await room.close()
 

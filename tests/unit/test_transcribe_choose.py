@@ -74,6 +74,8 @@ def test_who_gives_partials(name: Any, partials: Any, found: str | None) -> None
         ("openai", {}, {"base_url": "http://x/v1", "stream": True, "word_times": True}, "exclude"),
         ("whisper", {}, {}, "needs RTMS_NOTES_TRANSCRIBE_WHISPER_MODEL"),
         ("local", {"language": "de-DE"}, {}, "English only"),
+        ("local", {"language": "english"}, {}, "no language tag; use one like en"),
+        ("whisper", {"language": "the usual"}, {}, "no language tag"),
         ("local", {"fallback": "local"}, {}, "is the engine itself"),
         ("local", {"fallback": "openai"}, {}, "transcribe.fallback openai needs"),
         ("local", {"partials": "deepgram"}, {}, "transcribe.partials deepgram needs"),
